@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lossless tokenizer: a vertex's quantised position, split into residual codes. Nothing to train, exact for every mesh."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import MeshGPTError
+from ..mesh import LatticeMesh, TriangleMesh
+
+# Each residual level refines z, y and x by these factors. COARSE_TO_FINE is a residual FSQ of [8, 8, 8], [4, 4, 4], [4, 4, 4];
+# AXIS_BY_AXIS names one coordinate a level. docs/ARCHITECTURE.md has the measurement that chose the default.
+COARSE_TO_FINE = ((8, 8, 8), (4, 4, 4), (4, 4, 4))
+AXIS_BY_AXIS = ((128, 1, 1), (1, 128, 1), (1, 1, 128))
+
+
+class LatticeTokenizer:
+    """Codes of a vertex = digits of its lattice position in a mixed radix, coarsest digit first.
+
+    `splits`: for each residual level the factors (z, y, x) by which it refines a cell; over all levels the product of each
+    axis is the lattice's number of cells. A level's code is z-major: `(z * ny + y) * nx + x`.
+    """
+
+    kind = "lattice"
+
+    def __init__(self, splits: Sequence[Sequence[int]] = AXIS_BY_AXIS) -> None:
+        self.splits = tuple(tuple(int(factor) for factor in level) for level in splits)
+        sizes = {math.prod(axis) for axis in zip(*self.splits, strict=True)}
+        if len(sizes) != 1 or any(len(level) != 3 or min(level) < 1 for level in self.splits):
+            raise MeshGPTError(
+                f"The lattice splits {self.splits} do not refine the three axes alike.",
+                "Give factors (z, y, x) for each level whose products over the levels are equal.",
+            )
+        self.levels = sizes.pop()
+        self.codebook_sizes = tuple(math.prod(level) for level in self.splits)
+
+    def encode(self, mesh: TriangleMesh | LatticeMesh) -> np.ndarray:
+        """Codes int64 [F, 3, D] of the mesh in canonical order."""
+        if isinstance(mesh, TriangleMesh):
+            mesh = mesh.quantised(self.levels)
+        if mesh.levels != self.levels:
+            raise MeshGPTError(
+                f"The mesh lies on a lattice of {mesh.levels} levels, the tokenizer's has {self.levels}.",
+                "Quantise the mesh with the tokenizer's levels.",
+            )
+        return self.encode_positions(mesh.positions)[mesh.faces]
+
+    def encode_positions(self, positions: np.ndarray) -> np.ndarray:
+        """Lattice positions int64 [..., 3] (x, y, z) -> codes int64 [..., D]."""
+        rest = [positions[..., 2], positions[..., 1], positions[..., 0]]
+        cell = [self.levels] * 3
+        codes = []
+        for level in self.splits:
+            cell = [size // factor for size, factor in zip(cell, level, strict=True)]
+            z, y, x = (r // size for r, size in zip(rest, cell, strict=True))
+            rest = [r % size for r, size in zip(rest, cell, strict=True)]
+            codes.append((z * level[1] + y) * level[2] + x)
+        return np.stack(codes, axis=-1)
+
+    def lattice_positions(self, codes: Any) -> Any:
+        """Codes [..., D] -> lattice coordinates as a list [x, y, z] of integer arrays (or tensors) [...]."""
+        z = y = x = 0
+        for index, (nz, ny, nx) in enumerate(self.splits):
+            code = codes[..., index]
+            z, y, x = z * nz + code // (ny * nx), y * ny + code // nx % ny, x * nx + code % nx
+        return [x, y, z]
+
+    def positions(self, codes: Any) -> Any:
+        """Codes [..., D] -> cell centres [..., 3] in [-1, 1] (x, y, z); NumPy in, NumPy out, tensor in, tensor out."""
+        axes = [(axis + 0.5) * (2 / self.levels) - 1 for axis in self.lattice_positions(codes)]
+        if isinstance(codes, np.ndarray):
+            return np.stack(axes, axis=-1)
+        import torch
+
+        return torch.stack(axes, dim=-1)
+
+    def order_keys(self, codes: Any) -> Any:
+        """Codes [..., D] -> integers [...] that sort vertices canonically (z-y-x)."""
+        x, y, z = self.lattice_positions(codes)
+        return (z * self.levels + y) * self.levels + x
+
+    def decode(self, codes: np.ndarray) -> TriangleMesh:
+        """The mesh in [-1, 1] of codes [F, 3, D], exactly as given: order kept, vertices welded by position."""
+        codes = np.asarray(codes, np.int64)
+        unique, faces = np.unique(codes.reshape(-1, len(self.splits)), axis=0, return_inverse=True)
+        return TriangleMesh(self.positions(unique), faces.reshape(-1, 3))
+
+    def config(self) -> dict[str, Any]:
+        return {"kind": self.kind, "splits": [list(level) for level in self.splits]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LatticeTokenizer:
+        return cls(config["splits"])
+
+    def __repr__(self) -> str:
+        return f"LatticeTokenizer({self.levels} levels, codebooks {self.codebook_sizes})"
+
+

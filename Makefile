@@ -1,0 +1,70 @@
+# Everything here works from a clean clone with make and Python 3.11 (Blender 5.0 as a module) or 3.13 (Blender 5.2).
+
+PYTHON ?= $(shell for p in python3.11 python3.13 python3; do \
+  $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 13)))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+TORCH := torch==2.13.0
+# An installed Blender for `demo`, `extension` and `test-desktop`; without it the bpy module in $(VENV) is used.
+BLENDER ?=
+export BLENDER
+
+# Threads that spin while they wait take the processor from Blender, and from each other on small machines.
+export OMP_WAIT_POLICY := PASSIVE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export MESHGPT_PYTHON ?= $(abspath $(PY))
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-blenders test-desktop extension bench lint format clean
+
+help:
+	@echo "make venv           the Python environment the other targets use"
+	@echo "make demo           build, install and run the extension: out/demo.blend, out/demo.png"
+	@echo "make test           all tests that need neither GPU nor display"
+	@echo "make test-blenders  the extension in the bpy modules of several Blender versions"
+	@echo "make test-desktop   the extension in a real Blender window (BLENDER=/path/to/blender)"
+	@echo "make extension      dist/meshgpt-<version>.zip"
+	@echo "make bench          measure, print a table, write out/bench.json"
+	@echo "make lint           ruff, check and format"
+
+venv: $(READY)
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.13 is needed and was not found. Name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(READY): requirements.txt | $(PY)
+	$(PY) -m pip install --quiet "$(TORCH)"
+	$(PY) -m pip install --quiet "$(TORCH)" -r requirements.txt
+	@touch $@
+
+demo: venv
+	$(PY) tools/demo.py --out out
+
+extension: venv
+	$(PY) tools/build_extension.py --out dist
+
+test: venv
+	$(PY) -m pytest -q -m "not gpu and not extension"
+
+test-blenders: venv
+	$(PY) tools/test_blenders.py
+
+test-desktop: venv
+	@test -n "$(BLENDER)" || { echo "Name the Blender to test: make test-desktop BLENDER=/path/to/blender"; exit 1; }
+	BLENDER="$(BLENDER)" bash tests/desktop/run.sh
+
+bench: venv
+	$(PY) -m benchmarks --out out/bench.json
+
+lint: venv
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: venv
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean:
+	rm -rf out dist .pytest_cache .ruff_cache .hypothesis

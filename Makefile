@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.13 python3; do \
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-TORCH := torch==2.13.0
+TORCH ?= torch==2.13.0
 # An installed Blender for `demo`, `extension` and `test-desktop`; without it the bpy module in $(VENV) is used.
 BLENDER ?=
 export BLENDER

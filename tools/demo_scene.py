@@ -19,7 +19,7 @@ MODULE = "bl_ext.user_default.meshgpt"
 PROMPTS = (("table", 1), ("chair", 1), ("tree", 1), ("house", 1))
 # base colour (linear RGB) of each mesh on its stand
 COLOURS = ((0.62, 0.17, 0.09), (0.72, 0.42, 0.07), (0.16, 0.32, 0.14), (0.10, 0.22, 0.40))
-BACKDROP = (0.60, 0.56, 0.52)
+BACKDROP = (0.74, 0.70, 0.66)
 SPACING = 2.35
 SIZE = 1.75
 
@@ -126,7 +126,8 @@ def label(scene: bpy.types.Scene, text: str, x: float) -> None:
     surface.inputs["Base Color"].default_value = (0.05, 0.05, 0.06, 1.0)
     curve.materials.append(material)
     item = bpy.data.objects.new(curve.name, curve)
-    item.location = (x, -1.45, 0.004)
+    item.location = (x, -1.5, 0.01)
+    item.rotation_euler.x = math.radians(30)
     scene.collection.objects.link(item)
 
 
@@ -147,15 +148,15 @@ def light(scene: bpy.types.Scene) -> None:
     world.use_nodes = True
     background = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
     background.inputs["Color"].default_value = (0.80, 0.86, 0.95, 1.0)
-    background.inputs["Strength"].default_value = 0.35
+    background.inputs["Strength"].default_value = 0.55
 
 
 def aim_camera(scene: bpy.types.Scene) -> None:
     data = bpy.data.cameras.new("Camera")
     data.lens = 60.0
     camera = bpy.data.objects.new("Camera", data)
-    camera.location = (0.0, -15.5, 4.6)
-    camera.rotation_euler = (Vector((0.0, 0.0, 0.62)) - camera.location).to_track_quat("-Z", "Y").to_euler()
+    camera.location = (0.0, -17.5, 5.6)
+    camera.rotation_euler = (Vector((0.0, -0.2, 0.62)) - camera.location).to_track_quat("-Z", "Y").to_euler()
     scene.collection.objects.link(camera)
     scene.camera = camera
 
@@ -164,9 +165,9 @@ def render(scene: bpy.types.Scene, picture: Path) -> None:
     """Cycles on the processor: it needs neither a display nor a GPU driver."""
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
-    scene.cycles.samples = 48
+    scene.cycles.samples = 24
     scene.cycles.use_denoising = bool(getattr(bpy.app.build_options, "openimagedenoise", True))
-    scene.render.resolution_x, scene.render.resolution_y = 1600, 640
+    scene.render.resolution_x, scene.render.resolution_y = 1600, 600
     scene.render.resolution_percentage = 100
     scene.view_settings.view_transform = "AgX"
     scene.view_settings.look = "AgX - Medium High Contrast"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mesh files in and out, for the command line and for training; Blender's own importers serve the add-on.
 
-Reading is trimesh's work. Meshes are z-up in here as in Blender, so files of the formats that are y-up by rule (glTF) or by
-habit (OBJ, as Blender writes it) are turned on the way in and back on the way out.
+Reading is trimesh's work. Meshes are z-up in here as in Blender, so files of the formats that are y-up by rule (glTF) or
+by habit (OBJ, as Blender writes it) are turned on the way in and back on the way out.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 WRITABLE = (".glb", ".obj", ".off", ".ply", ".stl")
 READABLE = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl")
 _Y_UP = (".glb", ".gltf", ".obj")
-_IMPORT_IN_BLENDER = (
-    "Import it in Blender and use the MeshGPT panel there, or export it from Blender as glb, obj or ply."
-)
+_IMPORT_IN_BLENDER = "Import it in Blender and use the MeshGPT panel there, or export it from there as glb, obj or ply."
 
 
 def load_mesh(path: str | os.PathLike[str]) -> TriangleMesh:
@@ -48,16 +46,15 @@ def load_mesh(path: str | os.PathLike[str]) -> TriangleMesh:
         raise MeshGPTError(f"{path.name} holds no faces.", "Give a mesh with faces; points and lines are not enough.")
     starts = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
     vertices = np.concatenate([np.asarray(part.vertices, np.float64) for part in parts])
-    faces = np.concatenate(
-        [np.asarray(part.faces, np.int64) + start for part, start in zip(parts, starts, strict=True)]
-    )
+    indices = [np.asarray(part.faces, np.int64) + start for part, start in zip(parts, starts, strict=True)]
+    faces = np.concatenate(indices)
     if suffix in _Y_UP:
         vertices = np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], axis=1)
     return _welded(TriangleMesh(vertices, faces))
 
 
 def save_mesh(mesh: TriangleMesh, path: str | os.PathLike[str]) -> Path:
-    """Write `mesh` in the format its name ends in (glb, obj, off, ply, stl); replaces a file of that name, or leaves it whole.
+    """Write `mesh` in the format its name ends in (glb, obj, off, ply, stl); never leaves half a file.
 
     Raises MeshGPTError for an unsupported format or a folder that cannot be written.
     """

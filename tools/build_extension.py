@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def extension_command(blender: str | None = None) -> list[str]:
-    """The command line of Blender's extension tool: that of `blender`, else that of the bpy module beside this Python."""
+    """The command line of Blender's extension tool: of `blender`, else of the bpy module beside this Python."""
     if blender:
         return [blender, "--background", "--command", "extension"]
     spec = importlib.util.find_spec("bpy")
@@ -35,7 +35,7 @@ def archive_path(out: Path) -> Path:
 
 
 def build(out: Path, blender: str | None = None, quiet: bool = False) -> Path:
-    """Build the zip into `out`, validate it and return its path; ends the program with the tool's words when either fails."""
+    """Build the zip into `out`, validate it and return its path; ends the program with the tool's words on failure."""
     out.mkdir(parents=True, exist_ok=True)
     archive = archive_path(out.resolve())
     command = extension_command(blender)

@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Data sets: meshes with labels from a folder of mesh files, an .npz archive, or the procedural shapes; split by family."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MeshGPTError
+from ..mesh import TriangleMesh
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One mesh and what is known of it. `family`: variants of one asset share it, and stay on one side of a split."""
+
+    mesh: TriangleMesh
+    label: str
+    head: str = ""
+    theme: str = ""
+    category: str = ""
+    family: tuple[str, ...] = ()
+
+    def prompts(self) -> list[tuple[str, float]]:
+        """Prompts that describe the mesh, with the weight that each has in training."""
+        choices = [(self.label, 0.6)]
+        if self.head and self.head != self.label:
+            choices.append((self.head, 0.15))
+        if self.theme:
+            choices.append((f"{self.theme} {self.label}", 0.15))
+        if self.category:
+            choices.append((f"{self.category.replace('/', ' ')} {self.head or self.label}", 0.1))
+        return choices
+
+
+@dataclass(frozen=True)
+class MeshDataset:
+    """Samples in a fixed order, and a sentence on where they come from for the model card."""
+
+    samples: tuple[Sample, ...]
+    source: str = ""
+    skipped: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    def filtered(self, max_faces: int, min_faces: int = 1) -> MeshDataset:
+        """Only meshes with that many faces."""
+        kept = tuple(s for s in self.samples if min_faces <= len(s.mesh.faces) <= max_faces)
+        if not kept:
+            raise MeshGPTError(
+                f"None of the {len(self)} meshes has between {min_faces} and {max_faces} faces.",
+                "Raise the face limit, or decimate the meshes first.",
+            )
+        return MeshDataset(kept, self.source, self.skipped)
+
+    def split(self, fraction: float = 0.05, seed: int = 0) -> tuple[MeshDataset, MeshDataset]:
+        """Training and validation part; all samples of a family are on the same side."""
+        families = sorted({s.family or (s.label,) for s in self.samples})
+        order = np.random.default_rng(seed).permutation(len(families))
+        held_out = {families[i] for i in order[: max(1, round(len(families) * fraction))]} if len(families) > 1 else set()
+        train = tuple(s for s in self.samples if (s.family or (s.label,)) not in held_out)
+        validation = tuple(s for s in self.samples if (s.family or (s.label,)) in held_out)
+        return MeshDataset(train, self.source), MeshDataset(validation or train, self.source)
+
+    def words(self) -> list[str]:
+        """All words of all prompts, sorted: the vocabulary."""
+        from ..conditioning import Vocabulary
+
+        return sorted({w for s in self.samples for prompt, _ in s.prompts() for w in Vocabulary.split(prompt)})
+
+
+def load_dataset(source: str | Path, seed: int = 0) -> MeshDataset:
+    """The data set at a path: a folder of mesh files, an .npz archive with its .json, or `procedural[:count]`."""
+    name = str(source)
+    if name.split(":")[0] == "procedural":
+        return _procedural(name, seed)
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(path)
+    if path.suffix == ".npz" and path.is_file():
+        return _from_archive(path)
+    raise MeshGPTError(f'There is no data set at "{path}".', "Give a folder of mesh files, an .npz archive, or procedural.")
+
+
+def _procedural(name: str, seed: int) -> MeshDataset:
+    from .shapes import procedural_meshes
+
+    count = int(name.partition(":")[2] or 512)
+    samples = [Sample(mesh, label, label, "", "", (label, str(i))) for i, (mesh, label) in
+               enumerate(procedural_meshes(count, seed))]
+    return MeshDataset(tuple(samples), f"{count} procedural shapes")
+
+
+def _from_archive(path: Path) -> MeshDataset:
+    """vertices [sum V, 3], faces [sum F, 3] local to each mesh, vertex_offsets and face_offsets [M + 1]; records in the .json."""
+    records_path = path.with_suffix(".json")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            vertices, faces = archive["vertices"], archive["faces"]
+            vertex_offsets, face_offsets = archive["vertex_offsets"], archive["face_offsets"]
+    except (OSError, KeyError, ValueError) as error:
+        raise MeshGPTError(f'The archive "{path.name}" cannot be read: {error}.', "Write it again.") from error
+    count = len(face_offsets) - 1
+    records = json.loads(records_path.read_text()) if records_path.is_file() else [{}] * count
+    if len(records) != count:
+        raise MeshGPTError(f'"{records_path.name}" has {len(records)} records for {count} meshes.', "Write both again.")
+    samples, skipped = [], []
+    for index, record in enumerate(records):
+        v = vertices[vertex_offsets[index] : vertex_offsets[index + 1]]
+        f = faces[face_offsets[index] : face_offsets[index + 1]]
+        label = record.get("label") or record.get("name") or "mesh"
+        try:
+            mesh = TriangleMesh(v, f)
+        except MeshGPTError as error:
+            skipped.append(f"{label}: {error.message}")
+            continue
+        family = (record.get("creator", ""), label)
+        category, theme = record.get("category", ""), record.get("theme", "")
+        samples.append(Sample(mesh, label, record.get("head", ""), theme, category, family))
+    return MeshDataset(tuple(samples), f"{path.stem} ({len(samples)} meshes)", tuple(skipped))
+
+
+def _from_folder(folder: Path) -> MeshDataset:
+    """Every readable mesh file below the folder; the label is the file's name in words, the family that and its folder."""
+    from ..meshio import MESH_SUFFIXES, load_mesh
+
+    samples, skipped = [], []
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in MESH_SUFFIXES):
+        label = label_from_name(path.stem)
+        try:
+            samples.append(Sample(load_mesh(path), label, label.split()[-1], "", "", (str(path.parent), label)))
+        except MeshGPTError as error:
+            skipped.append(f"{path.name}: {error.message}")
+    if not samples:
+        raise MeshGPTError(f'No mesh file in "{folder}" could be read.', "Put .obj, .ply, .stl, .glb or .off files there.")
+    return MeshDataset(tuple(samples), f"{folder.name} ({len(samples)} meshes)", tuple(skipped))
+
+
+def label_from_name(stem: str) -> str:
+    """"tablePlastic_02" -> "table plastic": words of a file name, without numbers and single letters."""
+    spaced = "".join(f" {c.lower()}" if c.isupper() else c if c.isalpha() else " " for c in stem)
+    words = [word for word in spaced.split() if len(word) > 1]
+    return " ".join(words) or "mesh"
+
+
+def length_buckets(lengths: Sequence[int], edges: Sequence[int]) -> dict[int, list[int]]:
+    """Indices by the smallest bucket edge that holds them; few fixed shapes keep training fast (docs/ARCHITECTURE.md)."""
+    buckets: dict[int, list[int]] = {edge: [] for edge in edges}
+    for index, length in enumerate(lengths):
+        fitting = [edge for edge in edges if edge >= length]
+        if fitting:
+            buckets[min(fitting)].append(index)
+    return {edge: members for edge, members in buckets.items() if members}
+
+
+def epoch_batches(
+    buckets: dict[int, list[int]], faces_per_batch: int, rng: np.random.Generator | None
+) -> list[tuple[int, list[int]]]:
+    """(bucket edge, indices) of one epoch's batches, all of a bucket with the same size; in order when `rng` is None.
+
+    With an rng the order is shuffled and a bucket's last batch is filled with repeats, so that shapes recur.
+    """
+    batches = []
+    for edge, members in buckets.items():
+        size = max(1, faces_per_batch // edge)
+        chosen = list(members) if rng is None else [members[i] for i in rng.permutation(len(members))]
+        if rng is not None and len(chosen) % size:
+            chosen += [members[i] for i in rng.integers(len(members), size=size - len(chosen) % size)]
+        batches += [(edge, chosen[i : i + size]) for i in range(0, len(chosen), size)]
+    if rng is None:
+        return batches
+    return [batches[i] for i in rng.permutation(len(batches))]

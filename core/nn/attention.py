@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Causal self-attention with rotary positions, QK-norm and a preallocated key-value cache.
+
+Shapes: B batch, T positions, H heads, K = d / H width of a head, d width of the trunk.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+
+def rotary_table(length: int, width: int, theta: float = 10_000.0) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [length, width / 2] of RoPE (Su et al., arXiv 2104.09864)."""
+    frequencies = theta ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
+    angles = torch.arange(length, dtype=torch.float32)[:, None] * frequencies
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate the halves of the last axis of x [..., K] by angles [..., K / 2]."""
+    a, b = x.chunk(2, dim=-1)
+    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+class KVCache:
+    """Keys and values [layers, B, H, capacity, K], written in place; each row has its own position, so rows can step back."""
+
+    def __init__(self, layers: int, batch: int, heads: int, capacity: int, width: int, like: Tensor) -> None:
+        self.keys = like.new_zeros(layers, batch, heads, capacity, width)
+        self.values = like.new_zeros(layers, batch, heads, capacity, width)
+
+    def select(self, rows: Tensor) -> None:
+        """Keep only these rows of the batch (compaction when others have finished)."""
+        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
+
+
+class Attention(nn.Module):
+    """Multi-head causal attention; queries and keys are RMS-normalised before the rotation."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
+        nn.init.zeros_(self.out.weight)  # each block starts as the identity
+
+    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x [B, T, d] -> queries, keys, values [B, H, T, K], rotated; cos, sin [T, K / 2] or [B, 1, T, K / 2]."""
+        q, k, v = rearrange(self.qkv(x), "b t (three h k) -> three b h t k", three=3, h=self.heads)
+        q, k = (rotate(F.rms_norm(t, t.shape[-1:]), cos, sin) for t in (q, k))
+        return q, k, v
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """All positions at once: x [B, T, d] -> [B, T, d]."""
+        q, k, v = self.project(x, cos, sin)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out(rearrange(y, "b h t k -> b t (h k)"))
+
+    def prefill(self, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Like forward, from an empty cache, filling its first T positions."""
+        q, k, v = self.project(x, cos, sin)
+        keys[:, :, : x.shape[1]] = k
+        values[:, :, : x.shape[1]] = v
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out(rearrange(y, "b h t k -> b t (h k)"))
+
+    def step(self, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, at: Tensor, mask: Tensor) -> Tensor:
+        """One position a row: x [B, 1, d], written to the cache at positions at [B]; mask [B, 1, 1, span] of what is seen."""
+        q, k, v = self.project(x, cos, sin)
+        rows = torch.arange(x.shape[0], device=x.device)
+        keys[rows, :, at] = k[:, :, 0]
+        values[rows, :, at] = v[:, :, 0]
+        span = mask.shape[-1]
+        y = F.scaled_dot_product_attention(q, keys[:, :, :span], values[:, :, :span], attn_mask=mask)
+        return self.out(rearrange(y, "b h t k -> b t (h k)"))

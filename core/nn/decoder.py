@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MeshGPT's decoder: a 1-D ResNet along the canonical sequence of faces, and a head that reads one vertex without context."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+KERNEL_IN, KERNEL = 7, 3
+GAP = KERNEL_IN // 2  # empty rows between meshes: as far as a convolution reaches
+
+
+class RowConv(nn.Conv1d):
+    """A convolution along rows [T, C]."""
+
+    def __init__(self, dim_in: int, dim_out: int, kernel: int) -> None:
+        super().__init__(dim_in, dim_out, kernel, padding=kernel // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.T[None])[0].T
+
+
+class ResnetBlock(nn.Module):
+    """Two convolutions with LayerNorm per row before each, and a residual connection."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.conv1, self.conv2 = RowConv(dim, dim, KERNEL), RowConv(dim, dim, KERNEL)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x [T, C]; mask [T, 1] is 0 on the rows between meshes, so that a convolution finds zeros there."""
+        h = self.conv1(F.silu(self.norm1(x)) * mask)
+        return x + self.conv2(F.silu(self.norm2(h)) * mask)
+
+
+class MeshDecoder(nn.Module):
+    """Three quantised vertex vectors a face -> logits over the lattice for its nine coordinates."""
+
+    def __init__(self, dim: int, depth: int, dim_in: int, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+        self.project = RowConv(3 * dim_in, dim, KERNEL_IN)
+        self.blocks = nn.ModuleList(ResnetBlock(dim) for _ in range(depth))
+        self.norm = nn.LayerNorm(dim)
+        self.to_logits = nn.Linear(dim, 9 * levels)
+
+    def forward(self, corners: Tensor, mesh_of_face: Tensor) -> Tensor:
+        """Corner vectors [F, 3, dim_in], faces of a mesh in canonical order -> logits [F, 3, 3, levels] (corner, xyz)."""
+        # All meshes lie in one long row with gaps between them: no padding to the longest, and a mesh cannot see another.
+        row = torch.arange(len(corners), device=corners.device) + (mesh_of_face + 1) * GAP
+        length = int(row[-1]) + 1 + GAP
+        mask = corners.new_zeros(length, 1).index_fill(0, row, 1)
+        x = corners.new_zeros(length, corners[0].numel()).index_copy(0, row, corners.flatten(1))
+        x = self.project(x)
+        for block in self.blocks:
+            x = block(x, mask.to(x.dtype))
+        return self.to_logits(F.silu(self.norm(x[row]))).unflatten(1, (3, 3, self.levels))
+
+
+class VertexHead(nn.Module):
+    """One quantised vertex vector -> logits for its three coordinates, without context.
+
+    So live preview, completion and constraints know where a vertex is as soon as its codes exist.
+    """
+
+    def __init__(self, dim: int, dim_in: int, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+        self.layers = nn.Sequential(
+            nn.Linear(dim_in, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, 3 * levels)
+        )
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """[..., dim_in] -> [..., 3, levels]."""
+        return self.layers(vectors).unflatten(-1, (3, self.levels))

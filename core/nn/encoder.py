@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MeshGPT's graph encoder: features of each triangle, SAGEConv over the face graph, and a feature vector for each vertex."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.nn import SAGEConv
+
+from .mesh_batch import MeshBatch, cell_centres
+
+
+class FaceFeatures(nn.Module):
+    """Corner coordinates (embedded), unit normal, area and interior angles of each face, projected to `dim`.
+
+    The table of coordinate embeddings starts as Fourier features of the cell centres, so that near coordinates start alike;
+    `embedding="fourier"` keeps it so, `"discrete"` learns it on from there.
+    """
+
+    def __init__(self, dim: int, dim_coordinate: int, levels: int, embedding: Literal["discrete", "fourier"]) -> None:
+        super().__init__()
+        self.levels = levels
+        self.table = nn.Parameter(fourier_table(levels, dim_coordinate), requires_grad=embedding == "discrete")
+        self.project = nn.Linear(9 * dim_coordinate + 7, dim)
+
+    def forward(self, corners: Tensor) -> Tensor:
+        """Lattice corners int64 [F, 3, 3] -> [F, dim]."""
+        coordinates = self.table[corners].flatten(1)
+        return self.project(torch.cat([coordinates, face_geometry(corners, self.levels)], dim=1))
+
+
+class NeighbourConv(SAGEConv):
+    """SAGEConv (mean) that sums neighbours in float32 also under bfloat16 autocast."""
+
+    def aggregate(self, inputs: Tensor, index: Tensor, ptr: Tensor | None = None, dim_size: int | None = None) -> Tensor:
+        return super().aggregate(inputs.float(), index, ptr, dim_size).to(inputs.dtype)
+
+
+class MeshEncoder(nn.Module):
+    """Face features -> `depth` residual SAGEConv layers -> three corner vectors a face -> mean over the faces of a vertex."""
+
+    def __init__(
+        self,
+        dim: int,
+        depth: int,
+        dim_out: int,
+        levels: int,
+        dim_coordinate: int = 64,
+        embedding: Literal["discrete", "fourier"] = "discrete",
+    ) -> None:
+        super().__init__()
+        self.features = FaceFeatures(dim, dim_coordinate, levels, embedding)
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(depth))
+        self.convs = nn.ModuleList(NeighbourConv(dim, dim) for _ in range(depth))
+        self.mixes = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
+        self.to_corners = nn.Linear(dim, 3 * dim_out)
+
+    def forward(self, batch: MeshBatch) -> Tensor:
+        """-> one vector a vertex, float32 [V, dim_out]."""
+        x = self.features(batch.corners)
+        for norm, conv, mix in zip(self.norms, self.convs, self.mixes, strict=True):
+            x = x + mix(F.silu(conv(norm(x), batch.edges)))
+        corners = self.to_corners(x).unflatten(1, (3, -1))
+        return vertex_mean(corners, batch.faces, len(batch.positions))
+
+
+def vertex_mean(corners: Tensor, faces: Tensor, count: int) -> Tensor:
+    """Mean over the face corners at each vertex: corners [F, 3, C], faces int64 [F, 3] -> float32 [count, C]."""
+    index = faces.reshape(-1)
+    total = torch.zeros(count, corners.shape[-1], device=corners.device)
+    total = total.index_add(0, index, corners.flatten(0, 1).float())
+    return total / torch.bincount(index, minlength=count).clamp(min=1)[:, None]
+
+
+def face_geometry(corners: Tensor, levels: int) -> Tensor:
+    """Unit normal (3), area (1) and interior angles (3) of lattice triangles int64 [F, 3, 3] -> float32 [F, 7].
+
+    The area is on a logarithmic scale from a point (0) to the largest triangle (1), angles are in units of pi. A triangle
+    without area has normal 0; an angle at an edge without length is 0.
+    """
+    points = cell_centres(corners, levels)
+    ahead = points.roll(-1, dims=1) - points  # from each corner to the next
+    back = points.roll(1, dims=1) - points
+    crosses = torch.linalg.cross(ahead, back)
+    cross = crosses[:, 0]
+    twice = cross.norm(dim=-1, keepdim=True)
+    normal = cross / twice.clamp(min=1e-12)
+    angles = torch.atan2(crosses.norm(dim=-1), (ahead * back).sum(dim=-1)) / math.pi
+    finest, largest = (2 / levels) ** 2 / 2, 2 * math.sqrt(3)
+    area = torch.log1p(twice / 2 / finest) / math.log1p(largest / finest)
+    return torch.cat([normal, area, angles], dim=1)
+
+
+def fourier_table(levels: int, dim: int) -> Tensor:
+    """Sines and cosines of the cell centres, wavelengths from 4 down to the width of a cell or so, float32 [levels, dim]."""
+    centres = cell_centres(torch.arange(levels), levels)
+    frequencies = 2.0 ** torch.linspace(-1, math.log2(levels / 4), (dim + 1) // 2) * math.pi
+    angles = centres[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :dim].contiguous()

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The decoder-only trunk: pre-norm blocks of causal attention and a squared-ReLU MLP."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .attention import Attention, KVCache, rotary_table
+
+
+class Block(nn.Module):
+    """Attention and MLP, each behind an RMS norm and added to the stream."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_attention = nn.RMSNorm(dim)
+        self.attention = Attention(dim, heads)
+        self.norm_mlp = nn.RMSNorm(dim)
+        self.up = nn.Linear(dim, 4 * dim, bias=False)
+        self.down = nn.Linear(4 * dim, dim, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.zeros_(self.down.weight)
+
+    def mlp(self, x: Tensor) -> Tensor:
+        return self.down(F.relu(self.up(self.norm_mlp(x))).square())
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        x = x + self.dropout(self.attention(self.norm_attention(x), cos, sin))
+        return x + self.dropout(self.mlp(x))
+
+
+class Trunk(nn.Module):
+    """Input embeddings [B, T, d] -> normalised hidden states [B, T, d], all at once or one position at a time."""
+
+    def __init__(self, dim: int, depth: int, heads: int, capacity: int, dropout: float) -> None:
+        super().__init__()
+        self.dim, self.heads, self.capacity = dim, heads, capacity
+        self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(depth))
+        self.norm = nn.RMSNorm(dim)
+        cos, sin = rotary_table(capacity, dim // heads)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        cos, sin = self.cos[: x.shape[1]], self.sin[: x.shape[1]]
+        for block in self.blocks:
+            x = block(x, cos, sin)
+        return self.norm(x)
+
+    def new_cache(self, batch: int, like: Tensor, capacity: int | None = None) -> KVCache:
+        """An empty cache for `batch` rows with the dtype and device of `like`."""
+        width = self.dim // self.heads
+        return KVCache(len(self.blocks), batch, self.heads, capacity or self.capacity, width, like)
+
+    def prefill(self, x: Tensor, cache: KVCache) -> Tensor:
+        """Hidden states [B, T, d] of the first T positions, which fill the cache."""
+        cos, sin = self.cos[: x.shape[1]], self.sin[: x.shape[1]]
+        for block, keys, values in zip(self.blocks, cache.keys, cache.values, strict=True):
+            x = x + block.attention.prefill(block.norm_attention(x), cos, sin, keys, values)
+            x = x + block.mlp(x)
+        return self.norm(x)
+
+    def step(self, x: Tensor, at: Tensor, span: int, cache: KVCache) -> Tensor:
+        """One position a row: x [B, d] at positions at [B], all below `span`; gives hidden states [B, d]."""
+        cos, sin = self.cos[at][:, None, None], self.sin[at][:, None, None]
+        mask = (torch.arange(span, device=x.device) <= at[:, None])[:, None, None]
+        x = x[:, None]
+        for block, keys, values in zip(self.blocks, cache.keys, cache.values, strict=True):
+            x = x + block.attention.step(block.norm_attention(x), cos, sin, keys, values, at, mask)
+            x = x + block.mlp(x)
+        return self.norm(x)[:, 0]

@@ -1,0 +1,294 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MeshGPT's learned tokenizer: graph encoder over triangles, residual quantisation of the vertices, ResNet decoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from vector_quantize_pytorch import ResidualVQ
+
+from ..errors import MeshGPTError
+from ..mesh import DEFAULT_LEVELS, LatticeMesh, TriangleMesh
+from ..nn.decoder import MeshDecoder, VertexHead
+from ..nn.encoder import MeshEncoder
+from ..nn.mesh_batch import MeshBatch, cell_centres
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Sizes and losses of a MeshAutoencoder. `dim` is the width of encoder and decoder, depths count their layers."""
+
+    dim: int = 256
+    encoder_depth: int = 4
+    decoder_depth: int = 6
+    num_discrete_coors: int = DEFAULT_LEVELS
+    dim_coordinate: int = 64
+    coordinate_embedding: Literal["discrete", "fourier"] = "discrete"
+    dim_codebook: int = 64
+    codebook_size: int = 4096
+    num_quantizers: int = 2
+    shared_codebook: bool = True
+    sample_temperature: float = 0.1  # of the codes while training; 0 always takes the nearest
+    codebook_decay: float = 0.99
+    dead_code_share: float = 0.05  # a code used less often than this share of the average is replaced by a vertex of the batch
+    blur: float = 0.4  # standard deviation of the targets, in cells
+    commitment_weight: float = 0.1
+    vertex_head_weight: float = 0.5
+
+
+class MeshAutoencoder(nn.Module):
+    """The tokenizer of MeshGPT (Siddiqui et al., arXiv 2311.15475).
+
+    `MeshAutoencoder(dim=256, encoder_depth=4, decoder_depth=6, num_discrete_coors=128)`, or with a config whose fields the
+    keywords override. Call it with padded arrays for the training loss, or `loss` with lattice meshes for all the terms.
+    """
+
+    kind = "autoencoder"
+
+    def __init__(self, config: AutoencoderConfig | None = None, **changes: Any) -> None:
+        super().__init__()
+        unknown = set(changes) - {field.name for field in fields(AutoencoderConfig)}
+        if unknown:
+            raise MeshGPTError(
+                f"The autoencoder has no option {', '.join(sorted(unknown))}.",
+                f"Options: {', '.join(field.name for field in fields(AutoencoderConfig))}.",
+            )
+        self.options = options = replace(config or AutoencoderConfig(), **changes)
+        self.levels = options.num_discrete_coors
+        self.codebook_sizes = (options.codebook_size,) * options.num_quantizers
+        self.encoder = MeshEncoder(
+            options.dim,
+            options.encoder_depth,
+            options.dim_codebook,
+            self.levels,
+            options.dim_coordinate,
+            options.coordinate_embedding,
+        )
+        self.quantizer = ResidualVQ(
+            dim=options.dim_codebook,
+            codebook_size=options.codebook_size,
+            num_quantizers=options.num_quantizers,
+            shared_codebook=options.shared_codebook,
+            kmeans_init=True,
+            decay=options.codebook_decay,
+            stochastic_sample_codes=True,
+            threshold_ema_dead_code=1e-9,  # set for each batch in `_quantise`: it is relative to the batch's vertices
+        )
+        self.decoder = MeshDecoder(options.dim, options.decoder_depth, options.dim_codebook, self.levels)
+        self.vertex_head = VertexHead(options.dim, options.dim_codebook, self.levels)
+        self.register_buffer("blurred", blurred_targets(self.levels, options.blur), persistent=False)
+
+    # --- training -------------------------------------------------------------------------------------------------------
+
+    def forward(self, vertices: Tensor, faces: Tensor, face_edges: Tensor | None = None) -> Tensor:
+        """Training loss (scalar) of a padded batch.
+
+        vertices: float [B, V, 3] in [-1, 1]; faces: int64 [B, F, 3], in canonical order, padded with -1; face_edges: int64
+        [B, 2, E] or [B, E, 2] padded with -1, derived when absent.
+        """
+        return self._losses(MeshBatch.from_padded(vertices, faces, face_edges, self.levels))["loss"]
+
+    def loss(self, meshes: Sequence[LatticeMesh] | MeshBatch) -> dict[str, Tensor]:
+        """The weighted sum "loss", its terms, and two metrics without gradient.
+
+        "triangle_accuracy": share of faces with all nine coordinates right; "vertex_accuracy": share of face corners right.
+        """
+        return self._losses(self._batch(meshes))
+
+    @torch.no_grad()
+    def initialise_codebooks(self, meshes: Sequence[LatticeMesh]) -> None:
+        """Set the codebooks by k-means over these meshes; without this, the first training batch does it.
+
+        Best with several times as many vertices as codes, which is more than a training batch has.
+        """
+        batch = self._batch(meshes)
+        self._quantise(self.encoder(batch), training=True)
+
+    def _losses(self, batch: MeshBatch) -> dict[str, Tensor]:
+        features = self.encoder(batch)
+        vectors, _, commitment = self._quantise(features, training=self.training)
+        logits = self.decoder(vectors[batch.faces], batch.mesh_of_face)
+        reconstruction = self._cross_entropy(logits, batch.corners)
+        vertex = self._cross_entropy(self.vertex_head(vectors), batch.positions)
+        with torch.no_grad():
+            right = (logits.argmax(dim=-1) == batch.corners).all(dim=-1)  # [F, 3]
+        options = self.options
+        total = reconstruction + options.vertex_head_weight * vertex + options.commitment_weight * commitment
+        return {
+            "loss": total,
+            "reconstruction": reconstruction,
+            "vertex": vertex,
+            "commitment": commitment,
+            "triangle_accuracy": right.all(dim=-1).float().mean(),
+            "vertex_accuracy": right.float().mean(),
+        }
+
+    def _quantise(self, features: Tensor, training: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Features [V, C] -> quantised vectors [V, C], codes int64 [V, D], commitment loss; always in float32."""
+        quantizer = self.quantizer
+        if not training and not all(layer._codebook.initted for layer in quantizer.layers):
+            raise MeshGPTError("The autoencoder has no codebook yet.", "Train it, or load a trained checkpoint.")
+        for layer in quantizer.layers:
+            usage = self.options.dead_code_share * len(features) / self.options.codebook_size
+            layer._codebook.threshold_ema_dead_code = usage
+            layer._codebook.reset_cluster_size = 2 * usage
+        quantizer.train(training)
+        with torch.autocast(features.device.type, enabled=False):
+            temperature = self.options.sample_temperature
+            features = features.float()
+            vectors, codes, commitment = quantizer(features[None], sample_codebook_temp=temperature)
+        if not training:  # the library leaves it out
+            commitment = (features - vectors[0]).square().mean()
+        return vectors[0], codes[0], commitment.sum()
+
+    def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean cross entropy of logits [..., levels] against the blurred targets int64 [...]."""
+        log_probabilities = logits.float().log_softmax(dim=-1)
+        reach = self.blurred.shape[1] // 2
+        cells = targets[..., None] + torch.arange(-reach, reach + 1, device=targets.device)
+        picked = log_probabilities.gather(-1, cells.clamp(0, self.levels - 1))
+        return -(picked * self.blurred[targets]).sum(dim=-1).mean()
+
+    # --- Tokenizer ------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(self, mesh: TriangleMesh | LatticeMesh) -> np.ndarray:
+        """Codes int64 [F, 3, D] of the mesh in canonical order."""
+        if isinstance(mesh, TriangleMesh):
+            mesh = mesh.quantised(self.levels)
+        batch = self._batch([mesh])
+        with self._evaluating():
+            _, codes, _ = self._quantise(self.encoder(batch), training=False)
+        return codes[batch.faces].cpu().numpy()
+
+    @torch.no_grad()
+    def decode(self, codes: np.ndarray | Tensor) -> TriangleMesh:
+        """The mesh in [-1, 1] of codes [F, 3, D]: corners with the same codes are one vertex, faces keep their order.
+
+        A vertex stands where the predictions of all its faces together are likeliest. Faces of which two corners come to
+        stand on one point are left out; raises MeshGPTError when no other is left.
+        """
+        codes = self._checked(codes)
+        vertex_codes, faces = torch.unique(codes.flatten(0, 1), dim=0, return_inverse=True)
+        faces = faces.reshape(-1, 3)
+        with self._evaluating():
+            logits = self.decoder(self._vectors(vertex_codes)[faces], torch.zeros_like(faces[:, 0]))
+        votes = logits.float().log_softmax(dim=-1).flatten(0, 1).flatten(1)
+        votes = votes.new_zeros(len(vertex_codes), votes.shape[1]).index_add(0, faces.reshape(-1), votes)
+        positions = votes.unflatten(1, (3, self.levels)).argmax(dim=-1)
+        corners = positions[faces]
+        apart = (corners != corners.roll(1, dims=1)).any(dim=-1).all(dim=-1)
+        if not apart.any():
+            raise MeshGPTError("The codes give no face with three different corners.", "Generate again with another seed.")
+        used, faces = torch.unique(faces[apart], return_inverse=True)
+        return TriangleMesh(cell_centres(positions[used], self.levels).cpu().numpy(), faces.cpu().numpy())
+
+    def positions(self, codes: np.ndarray | Tensor) -> np.ndarray | Tensor:
+        """Codes [..., D] -> coordinates float32 [..., 3] in [-1, 1] (x, y, z), read vertex by vertex without context.
+
+        NumPy in, NumPy out; tensor in, tensor out on the same device.
+        """
+        centres = cell_centres(self._lattice_positions(codes), self.levels)
+        return centres.to(codes.device) if isinstance(codes, Tensor) else centres.cpu().numpy()
+
+    def order_keys(self, codes: np.ndarray | Tensor) -> np.ndarray | Tensor:
+        """Codes [..., D] -> integers [...] that sort vertices canonically (z-y-x), as far as their codes alone tell."""
+        x, y, z = self._lattice_positions(codes).unbind(dim=-1)
+        keys = (z * self.levels + y) * self.levels + x
+        return keys.to(codes.device) if isinstance(codes, Tensor) else keys.cpu().numpy()
+
+    @torch.no_grad()
+    def tokenize(self, vertices: Tensor, faces: Tensor, face_edges: Tensor | None = None) -> Tensor:
+        """Codes int64 [B, F, 3, D] of a padded batch (see `forward`); -1 where a face is padding."""
+        batch = MeshBatch.from_padded(vertices, faces, face_edges, self.levels)
+        with self._evaluating():
+            _, codes, _ = self._quantise(self.encoder(batch), training=False)
+        padded = codes.new_full((*faces.shape, codes.shape[-1]), -1)
+        padded[(faces >= 0).all(dim=-1)] = codes[batch.faces]
+        return padded
+
+    def config(self) -> dict[str, Any]:
+        """What `from_config` needs to build the autoencoder again (its weights are the state dict)."""
+        return {"kind": self.kind, **asdict(self.options)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> MeshAutoencoder:
+        """Raises MeshGPTError for options that this version does not know."""
+        return cls(**{name: value for name, value in config.items() if name != "kind"})
+
+    # --- inspection -----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def codebook_usage(self, meshes: Sequence[LatticeMesh]) -> list[dict[str, float]]:
+        """For each residual level: "use", the share of its codes that these meshes use, and their "perplexity".
+
+        Each vertex of each mesh counts once.
+        """
+        counts = [torch.zeros(size) for size in self.codebook_sizes]
+        with self._evaluating():
+            for start in range(0, len(meshes), 32):
+                _, codes, _ = self._quantise(self.encoder(self._batch(meshes[start : start + 32])), training=False)
+                for count, column in zip(counts, codes.cpu().unbind(dim=1), strict=True):
+                    count += torch.bincount(column, minlength=len(count))
+        return [
+            {"use": (count > 0).float().mean().item(), "perplexity": math.exp(torch.distributions.Categorical(count).entropy())}
+            for count in counts
+        ]
+
+    def _batch(self, meshes: Sequence[LatticeMesh] | MeshBatch) -> MeshBatch:
+        if isinstance(meshes, MeshBatch):
+            return meshes
+        for mesh in meshes:
+            if mesh.levels != self.levels:
+                raise MeshGPTError(
+                    f"The mesh lies on a lattice of {mesh.levels} levels, the autoencoder's has {self.levels}.",
+                    "Quantise the mesh with the autoencoder's levels.",
+                )
+        return MeshBatch.from_lattice(meshes, self.blurred.device)
+
+    def _checked(self, codes: np.ndarray | Tensor) -> Tensor:
+        """Codes as int64 tensor on the model's device; MeshGPTError unless they are codes of this autoencoder."""
+        codes = torch.as_tensor(codes, device=self.blurred.device).long()
+        depth, size = self.options.num_quantizers, self.options.codebook_size
+        if codes.shape[-1:] != (depth,) or (codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < size):
+            raise MeshGPTError(
+                f"These are not codes of this autoencoder: shape {tuple(codes.shape)}.",
+                f"Give {depth} codes a vertex, each from 0 to {size - 1}.",
+            )
+        return codes
+
+    def _vectors(self, codes: Tensor) -> Tensor:
+        """Codes [..., D] -> quantised vectors [..., C]."""
+        return self.quantizer.get_output_from_indices(codes.flatten(0, -2)[None])[0].unflatten(0, codes.shape[:-1])
+
+    @torch.no_grad()
+    def _lattice_positions(self, codes: np.ndarray | Tensor) -> Tensor:
+        return self.vertex_head(self._vectors(self._checked(codes))).argmax(dim=-1)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Evaluation mode inside, the caller's mode after."""
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
+
+
+def blurred_targets(levels: int, deviation: float) -> Tensor:
+    """Weights of the cells around each target cell, float32 [levels, 2 * reach + 1]; each row sums to 1, also at the edges."""
+    reach = max(1, math.ceil(2 * deviation)) if deviation > 0 else 0
+    offsets = torch.arange(-reach, reach + 1)
+    weights = torch.exp(-0.5 * (offsets / max(deviation, 1e-6)) ** 2)
+    cells = torch.arange(levels)[:, None] + offsets
+    weights = weights * ((cells >= 0) & (cells < levels))
+    return weights / weights.sum(dim=1, keepdim=True)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mesh files in and out, for the command line and for training; Blender's own importers serve the add-on.
 
-Reading is trimesh's work. Meshes are z-up in here as in Blender, so files of the formats that are y-up by rule (glTF) or
-by habit (OBJ, as Blender writes it) are turned on the way in and back on the way out.
+Reading is the work of trimesh. Meshes are z-up here as in Blender, so files of the formats that are y-up by rule
+(glTF) or by habit (OBJ, as Blender writes it) are turned on the way in and back on the way out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import trimesh
 
 WRITABLE = (".glb", ".obj", ".off", ".ply", ".stl")
-READABLE = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl")
+MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl")
 _Y_UP = (".glb", ".gltf", ".obj")
 _IMPORT_IN_BLENDER = "Import it in Blender and use the MeshGPT panel there, or export it from there as glb, obj or ply."
 
@@ -36,7 +36,7 @@ def load_mesh(path: str | os.PathLike[str]) -> TriangleMesh:
     Positions are in the file's own units. Raises MeshGPTError for a missing, unreadable, empty or unsupported file.
     """
     path = Path(path)
-    suffix = _known_suffix(path, READABLE, "read")
+    suffix = _known_suffix(path, MESH_SUFFIXES, "read")
     if not path.is_file():
         raise MeshGPTError(f"There is no file {path}.", "Check the path.")
     if suffix in (".glb", ".gltf"):

@@ -328,7 +328,7 @@ def explain(error: BaseException) -> tuple[str, str, str]:
         return (
             protocol.MEMORY,
             "The device ran out of memory.",
-            "Generate fewer meshes at once or smaller ones, close other programs, or choose the CPU in the preferences.",
+            "Generate fewer meshes at once or smaller ones, close other programs, or choose the CPU in Preferences.",
         )
     return (
         protocol.INTERNAL,

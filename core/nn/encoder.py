@@ -18,8 +18,8 @@ from .mesh_batch import MeshBatch, cell_centres
 class FaceFeatures(nn.Module):
     """Corner coordinates (embedded), unit normal, area and interior angles of each face, projected to `dim`.
 
-    The table of coordinate embeddings starts as Fourier features of the cell centres, so that near coordinates start alike;
-    `embedding="fourier"` keeps it so, `"discrete"` learns it on from there.
+    The table of coordinate embeddings starts as Fourier features of the cell centres, so that near coordinates start
+    alike; `embedding="fourier"` keeps it so, `"discrete"` learns it on from there.
     """
 
     def __init__(self, dim: int, dim_coordinate: int, levels: int, embedding: Literal["discrete", "fourier"]) -> None:
@@ -30,8 +30,12 @@ class FaceFeatures(nn.Module):
 
     def forward(self, corners: Tensor) -> Tensor:
         """Lattice corners int64 [F, 3, 3] -> [F, dim]."""
-        coordinates = self.table[corners].flatten(1)
+        coordinates = self.embed(corners).flatten(1)
         return self.project(torch.cat([coordinates, face_geometry(corners, self.levels)], dim=1))
+
+    def embed(self, positions: Tensor) -> Tensor:
+        """Lattice positions int64 [..., 3] -> embeddings of their coordinates [..., 3 * dim_coordinate]."""
+        return self.table[positions].flatten(-2)
 
 
 class NeighbourConv(SAGEConv):
@@ -42,7 +46,11 @@ class NeighbourConv(SAGEConv):
 
 
 class MeshEncoder(nn.Module):
-    """Face features -> `depth` residual SAGEConv layers -> three corner vectors a face -> mean over the faces of a vertex."""
+    """Face features -> `depth` residual SAGEConv layers -> three corner vectors a face -> mean over a vertex's faces.
+
+    A vertex's own coordinates also reach its vector directly: so the codes say where it is from the first step on, and
+    training spends its time on precision and context.
+    """
 
     def __init__(
         self,
@@ -59,6 +67,7 @@ class MeshEncoder(nn.Module):
         self.convs = nn.ModuleList(NeighbourConv(dim, dim) for _ in range(depth))
         self.mixes = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
         self.to_corners = nn.Linear(dim, 3 * dim_out)
+        self.to_vertex = nn.Linear(3 * dim_coordinate, dim_out)
 
     def forward(self, batch: MeshBatch) -> Tensor:
         """-> one vector a vertex, float32 [V, dim_out]."""
@@ -66,7 +75,9 @@ class MeshEncoder(nn.Module):
         for norm, conv, mix in zip(self.norms, self.convs, self.mixes, strict=True):
             x = x + mix(F.silu(conv(norm(x), batch.edges)))
         corners = self.to_corners(x).unflatten(1, (3, -1))
-        return vertex_mean(corners, batch.faces, len(batch.positions))
+        context = vertex_mean(corners, batch.faces, len(batch.positions))
+        with torch.autocast(context.device.type, enabled=False):  # a cell is finer than bfloat16 resolves
+            return context + self.to_vertex(self.features.embed(batch.positions))
 
 
 def vertex_mean(corners: Tensor, faces: Tensor, count: int) -> Tensor:
@@ -97,8 +108,8 @@ def face_geometry(corners: Tensor, levels: int) -> Tensor:
 
 
 def fourier_table(levels: int, dim: int) -> Tensor:
-    """Sines and cosines of the cell centres, wavelengths from 4 down to the width of a cell or so, float32 [levels, dim]."""
+    """Sines and cosines of the cell centres, float32 [levels, dim]; wavelengths from 4 to 4 cells, amplitudes alike."""
     centres = cell_centres(torch.arange(levels), levels)
-    frequencies = 2.0 ** torch.linspace(-1, math.log2(levels / 4), (dim + 1) // 2) * math.pi
-    angles = centres[:, None] * frequencies
-    return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :dim].contiguous()
+    octaves = torch.linspace(0, max(0.0, math.log2(levels / 2)), (dim + 1) // 2)
+    angles = centres[:, None] * (math.pi / 2 * 2**octaves)
+    return (torch.cat([angles.sin(), angles.cos()], dim=1) * (2**-octaves).repeat(2))[:, :dim].contiguous()

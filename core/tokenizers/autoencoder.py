@@ -115,9 +115,10 @@ class MeshAutoencoder(nn.Module):
     def _losses(self, batch: MeshBatch) -> dict[str, Tensor]:
         features = self.encoder(batch)
         vectors, _, commitment = self._quantise(features, training=self.training)
-        logits = self.decoder(vectors[batch.faces], batch.mesh_of_face)
+        context_free = self.vertex_head(vectors)
+        logits = context_free[batch.faces] + self.decoder(vectors[batch.faces], batch.mesh_of_face)
         reconstruction = self._cross_entropy(logits, batch.corners)
-        vertex = self._cross_entropy(self.vertex_head(vectors), batch.positions)
+        vertex = self._cross_entropy(context_free, batch.positions)
         with torch.no_grad():
             right = (logits.argmax(dim=-1) == batch.corners).all(dim=-1)  # [F, 3]
         options = self.options
@@ -180,7 +181,8 @@ class MeshAutoencoder(nn.Module):
         vertex_codes, faces = torch.unique(codes.flatten(0, 1), dim=0, return_inverse=True)
         faces = faces.reshape(-1, 3)
         with self._evaluating():
-            logits = self.decoder(self._vectors(vertex_codes)[faces], torch.zeros_like(faces[:, 0]))
+            vectors = self._vectors(vertex_codes)
+            logits = self.decoder(vectors[faces], torch.zeros_like(faces[:, 0])) + self.vertex_head(vectors)[faces]
         votes = logits.float().log_softmax(dim=-1).flatten(0, 1).flatten(1)
         votes = votes.new_zeros(len(vertex_codes), votes.shape[1]).index_add(0, faces.reshape(-1), votes)
         positions = votes.unflatten(1, (3, self.levels)).argmax(dim=-1)

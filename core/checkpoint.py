@@ -1,0 +1,292 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checkpoints: a folder with config.json, model*.safetensors, labels.json and card.md. Never a pickle.
+
+Listing checkpoints reads JSON only; torch is imported when one is loaded or saved.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import MeshGPTError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .generation import FaceEvent, GeneratedMesh, MeshEvent
+    from .tokenizers import Tokenizer
+    from .transformer import MeshTransformer
+
+FORMAT = 1
+SHARD_BYTES = 15 * 2**20
+BUNDLED = Path(__file__).parent / "weights"
+DEFAULT_MODEL = "meshgpt-lowpoly"
+_HINT = "Choose another model, or update the extension."
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a list of models shows of a checkpoint."""
+
+    name: str
+    path: Path
+    kind: str  # "transformer" or "tokenizer"
+    parameters: int
+    max_faces: int
+    summary: str
+    created: str
+
+
+def model_folders() -> list[Path]:
+    """Folders that hold checkpoints: the bundled ones, then `models` in the user's data folder."""
+    folders = [BUNDLED]
+    if os.environ.get("MESHGPT_DATA_DIR"):
+        folders.append(Path(os.environ["MESHGPT_DATA_DIR"]) / "models")
+    return folders
+
+
+def list_checkpoints(folders: Sequence[str | Path] = ()) -> list[CheckpointInfo]:
+    """All readable checkpoints in the given and the usual folders, bundled ones first; what is broken is left out."""
+    found = []
+    for folder in [*model_folders(), *map(Path, folders)]:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if not (path / "config.json").is_file():
+                continue
+            try:
+                config = read_config(path)
+            except MeshGPTError:
+                continue
+            found.append(CheckpointInfo(
+                path.name, path, config["kind"], int(config.get("parameters", 0)), int(config.get("max_faces", 0)),
+                str(config.get("summary", "")), str(config.get("created", "")),
+            ))
+    return found
+
+
+def find_checkpoint(path_or_name: str | Path | None = None, folders: Sequence[str | Path] = ()) -> Path:
+    """Folder of a checkpoint given by path or by name; the default model for None and ""."""
+    name = str(path_or_name or DEFAULT_MODEL)
+    for candidate in [Path(name), *(Path(folder) / name for folder in [*model_folders(), *folders])]:
+        if (candidate / "config.json").is_file():
+            return candidate
+    names = ", ".join(info.name for info in list_checkpoints(folders)) or "none"
+    raise MeshGPTError(f'There is no model "{name}".', f"Models found: {names}.")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """config.json of a checkpoint, checked for what every checkpoint has."""
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MeshGPTError(f'The model "{path.name}" has no readable config.json.', _HINT) from error
+    if not isinstance(config, dict) or config.get("kind") not in ("transformer", "tokenizer"):
+        raise MeshGPTError(f'The model "{path.name}" is of a kind that this version does not know.', _HINT)
+    if config.get("format") != FORMAT:
+        raise MeshGPTError(
+            f'The model "{path.name}" has format {config.get("format")}, this version reads format {FORMAT}.', _HINT
+        )
+    return config
+
+
+def dataclass_from(cls: type, values: dict[str, Any], owner: str) -> Any:
+    """A config dataclass from JSON values; refuses fields that it does not have."""
+    unknown = sorted(set(values) - {field.name for field in fields(cls)})
+    if unknown:
+        raise MeshGPTError(f'The model "{owner}" has settings that this version does not know: {", ".join(unknown)}.', _HINT)
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise MeshGPTError(f'The settings of the model "{owner}" are damaged: {error}.', _HINT) from error
+
+
+def save_checkpoint(
+    folder: str | Path, *, config: dict[str, Any], tensors: dict[str, Tensor], labels: dict[str, Any], card: str
+) -> Path:
+    """Write a checkpoint folder: beside its place first, then renamed, so that no half of one is ever seen."""
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        temporary.chmod(0o755)
+        shards = _shards({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
+        for number, shard in enumerate(shards, start=1):
+            suffix = f"-{number:05d}-of-{len(shards):05d}" if len(shards) > 1 else ""
+            save_file(shard, temporary / f"model{suffix}.safetensors")
+        created = datetime.now(UTC).date().isoformat()
+        config = {"format": FORMAT, "created": created, **config}
+        (temporary / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        (temporary / "labels.json").write_text(json.dumps(labels) + "\n", encoding="utf-8")
+        (temporary / "card.md").write_text(card, encoding="utf-8")
+        old = folder.with_name(f".{folder.name}-old")
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(temporary, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return folder
+
+
+def _shards(tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, value in tensors.items():
+        if shards[-1] and size + value.nbytes > SHARD_BYTES:
+            shards.append({})
+            size = 0
+        shards[-1][name] = value
+        size += value.nbytes
+    return shards
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a checkpoint, in float32 where they are floating-point."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    files = sorted(path.glob("model*.safetensors"))
+    if not files:
+        raise MeshGPTError(f'The model "{path.name}" has no weights.', "Copy the whole folder of the model.")
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        try:
+            tensors |= load_file(file)
+        except (OSError, SafetensorError) as error:
+            raise MeshGPTError(f'The weights "{file.name}" of the model "{path.name}" are damaged.',
+                               "Copy the model again.") from error
+    return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+
+
+def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[str, Any]) -> Path:
+    """Save a transformer over a tokenizer that has no weights of its own, with half-precision weights.
+
+    `details`: free JSON for the card (data, metrics); `name` and `summary` go into the config.
+    """
+    import torch
+
+    config = {
+        "kind": "transformer",
+        "tokenizer": model.tokenizer.config(),
+        "transformer": asdict(model.config),
+        "parameters": model.parameter_count(),
+        "max_faces": model.config.max_faces,
+        "summary": details.get("summary", ""),
+    }
+    tensors = {f"transformer.{name}": value.to(torch.float16) for name, value in model.state_dict().items()}
+    if isinstance(model.tokenizer, torch.nn.Module):
+        tensors |= {f"tokenizer.{name}": value for name, value in model.tokenizer.state_dict().items()}
+    vocabulary = model.vocabulary
+    labels = {"words": list(vocabulary.words), "buckets": vocabulary.buckets, "max_words": vocabulary.max_words,
+              "max_pieces": vocabulary.max_pieces}
+    card = details.get("card") or "```json\n" + json.dumps(details, indent=1, default=str) + "\n```\n"
+    return save_checkpoint(folder, config=config, tensors=tensors, labels=labels, card=card)
+
+
+class Checkpoint:
+    """A loaded model: a tokenizer, and a transformer over its codes unless the checkpoint is a tokenizer alone."""
+
+    def __init__(self, path: Path, config: dict[str, Any], tokenizer: Tokenizer, transformer: MeshTransformer | None,
+                 labels: dict[str, Any]) -> None:
+        self.path, self.name, self.config = path, path.name, config
+        self.tokenizer, self.transformer, self.labels = tokenizer, transformer, labels
+
+    @property
+    def device(self) -> Any:
+        import torch
+
+        owner = self.transformer or self.tokenizer
+        return next(owner.parameters()).device if isinstance(owner, torch.nn.Module) else torch.device("cpu")
+
+    def stream(
+        self, prompt: str | Sequence[str] = "", count: int = 1, faces: int | None = None, seed: int = 0,
+        max_faces: int | None = None, cancelled: Callable[[], bool] | None = None, **sampling: Any,
+    ) -> Iterator[FaceEvent | MeshEvent]:
+        """Generate `count` meshes a prompt in one batch, as events face by face; mesh i has the seed `seed + i`.
+
+        `faces`: about how many faces are asked for (None: the model decides); `max_faces`: the cap. `sampling`: fields of
+        SamplingConfig (temperature, top_p, top_k, min_p, guidance, manifold). Raises Cancelled when `cancelled()` is true.
+        """
+        from .generation import MeshEvent, Sampler, SamplingConfig
+
+        if self.transformer is None:
+            raise MeshGPTError(f'"{self.name}" is a tokenizer: it can reconstruct, not generate.', "Choose another model.")
+        limit = self.transformer.config.max_faces
+        prompts = [p for p in ([prompt] if isinstance(prompt, str) else prompt) for _ in range(count)]
+        if count < 1 or not prompts or faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
+            raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a cap of at least 1.")
+        defaults = self.config.get("sampling", {})
+        settings = dataclass_from(SamplingConfig, {**defaults, **sampling}, self.name)
+        wanted = min(faces, limit) if faces else 0
+        seeds = [(seed + i) % 2**63 for i in range(len(prompts))]
+        sampler = Sampler(self.transformer, prompts, [wanted] * len(prompts), seeds, settings,
+                          min(max_faces or limit, limit))
+        used = {"model": self.name, "faces": faces or 0, "device": str(self.device), **asdict(settings)}
+        for event in sampler.stream(cancelled or (lambda: False)):
+            if isinstance(event, MeshEvent):
+                event.mesh.settings = used
+            yield event
+
+    def generate(
+        self, prompt: str | Sequence[str] = "", count: int = 1, faces: int | None = None, seed: int = 0,
+        on_face: Callable[[FaceEvent], None] | None = None, **settings: Any,
+    ) -> list[GeneratedMesh]:
+        """The meshes of `stream`, in order; `on_face` is called with every face as it comes."""
+        from .generation import MeshEvent
+
+        meshes = {}
+        for event in self.stream(prompt, count, faces, seed, **settings):
+            if isinstance(event, MeshEvent):
+                meshes[event.row] = event.mesh
+            elif on_face:
+                on_face(event)
+        return [meshes[row] for row in sorted(meshes)]
+
+
+def load_checkpoint(path_or_name: str | Path | None = None, device: str | None = None) -> Checkpoint:
+    """Load a checkpoint by path or name (None: the default model) onto a device (None: MESHGPT_DEVICE, else the best)."""
+    import torch
+
+    from .conditioning import Vocabulary
+    from .devices import choose_device
+    from .tokenizers import tokenizer_from_config
+    from .transformer import MeshTransformer, TransformerConfig
+
+    path = find_checkpoint(path_or_name)
+    config, tensors = read_config(path), read_tensors(path)
+    target = choose_device(device or os.environ.get("MESHGPT_DEVICE"))
+    try:
+        tokenizer = tokenizer_from_config(config["tokenizer"])
+        labels = json.loads((path / "labels.json").read_text(encoding="utf-8"))
+    except (KeyError, OSError, ValueError) as error:
+        raise MeshGPTError(f'The model "{path.name}" is incomplete: {error}.', "Copy the whole folder again.") from error
+    transformer = None
+    if config["kind"] == "transformer":
+        sizes = dataclass_from(TransformerConfig, config.get("transformer", {}), path.name)
+        vocabulary = Vocabulary(labels["words"], labels["buckets"], labels["max_words"], labels["max_pieces"])
+        transformer = MeshTransformer(tokenizer, vocabulary, sizes)
+        _load_weights(transformer, tensors, "transformer.", path.name)
+        transformer.to(target).eval()
+    if isinstance(tokenizer, torch.nn.Module):
+        _load_weights(tokenizer, tensors, "tokenizer.", path.name)
+        tokenizer.to(target).eval()
+    return Checkpoint(path, config, tokenizer, transformer, labels)
+
+
+def _load_weights(module: Any, tensors: dict[str, Tensor], prefix: str, name: str) -> None:
+    weights = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise MeshGPTError(f'The weights of the model "{name}" do not fit its config.json.', "Copy it again.") from error

@@ -22,7 +22,15 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from . import protocol
-from .environment import MissingPackageError, default_threads, import_check, need_packages, set_threads
+from .environment import (
+    MissingPackageError,
+    default_threads,
+    describe_device,
+    import_check,
+    list_devices,
+    need_packages,
+    set_threads,
+)
 from .errors import Cancelled, MeshGPTError
 
 FACE_INTERVAL = 0.15  # seconds between two batches of faces
@@ -136,8 +144,6 @@ class Worker:
         result = {**identity(), "packages": versions, "problems": problems, "devices": []}
         if "torch" in versions:
             set_threads()
-            from .devices import list_devices
-
             result["devices"] = [device.as_dict() for device in list_devices()]
         return result
 
@@ -228,8 +234,6 @@ class Worker:
 
     @staticmethod
     def _device(checkpoint: Any) -> dict[str, Any]:
-        from .devices import describe_device
-
         return describe_device(str(checkpoint.device))
 
     def _stream(self, job: Any, folder: Path, events: Iterable[Any], settings: dict[str, Any]) -> int:

@@ -1,0 +1,24 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The models that are installed, for the search fields; looked up when a field is opened, never while drawing."""
+
+from typing import Any
+
+from . import runtime
+
+
+def search_generators(owner: Any, context: Any, text: str) -> list[str]:
+    """Names of the models that generate."""
+    return [info.name for info in installed() if info.kind == "transformer" and text.lower() in info.name.lower()]
+
+
+def search_all(owner: Any, context: Any, text: str) -> list[str]:
+    """Names of all models; each has a tokenizer, which is what reconstructing takes."""
+    return [info.name for info in installed() if text.lower() in info.name.lower()]
+
+
+def installed() -> list[Any]:
+    """The bundled models and the user's own."""
+    from ..core.checkpoint import list_checkpoints
+
+    return list_checkpoints(runtime.model_folders())

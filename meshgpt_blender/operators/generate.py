@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generate: new meshes from a prompt, a face count, or nothing at all."""
+
+import random
+
+import bpy
+from bpy.props import BoolProperty
+
+from .. import jobs, mesh_io, preview, properties, provenance, runtime
+from ..job_operator import JobOperator
+
+# Settings and results of the last job, so that adjusting the size of its meshes does not generate them again.
+_last: tuple[tuple, list[jobs.ResultMesh]] | None = None
+
+
+class MESHGPT_OT_generate(properties.GenerateProperties, JobOperator, bpy.types.Operator):
+    """Generate new low-poly meshes with the model"""
+
+    bl_idname = "meshgpt.generate"
+    bl_label = "Generate"
+    bl_options = {"REGISTER", "UNDO"}
+
+    random_seed: BoolProperty(
+        name="New Seed", description="Ignore the seed and choose one", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        settings = context.scene.meshgpt
+        chosen = any(self.properties.is_property_set(name) for name in properties.MODEL_OPTIONS)
+        if not chosen:  # from the panel and the menus: what the panel shows
+            for name in (*properties.MODEL_OPTIONS, "size"):
+                setattr(self, name, getattr(settings, name))
+            self.random_seed = settings.random_seed
+        if self.random_seed:
+            self.seed = random.randrange(properties.MAX_SEED)
+        if not chosen:
+            settings.seed = self.seed
+        return super().invoke(context, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        repeated = self.options.is_repeat or self.options.is_repeat_last
+        if repeated and _last is not None and _last[0] == self._key():
+            return self._build(context, _last[1])
+        if self.random_seed:
+            self.seed = random.randrange(properties.MAX_SEED)
+        return super().execute(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        # In Adjust Last Operation: what can change without running the model for another minute.
+        self.layout.use_property_split = True
+        self.layout.prop(self, "size")
+
+    def begin(self, context: bpy.types.Context) -> jobs.Job:
+        args = {name: getattr(self, name) for name in properties.MODEL_OPTIONS}
+        args["faces"] = self.faces or None
+        args["model"] = self.model or None
+        return jobs.start("generate", args | {"folders": runtime.model_folders()}, runtime.launch())
+
+    def show_preview(self, context: bpy.types.Context) -> None:
+        places = [context.scene.cursor.location + place for place in mesh_io.grid(self.count, self.size)]
+        preview.start(places, self.size / mesh_io.MODEL_SIDE)
+
+    def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
+        global _last
+        meshes = sorted(job.meshes, key=lambda mesh: mesh.row)
+        _last = (self._key(), meshes)
+        return self._build(context, meshes)
+
+    def _key(self) -> tuple:
+        return tuple(getattr(self, name) for name in properties.MODEL_OPTIONS)
+
+    def _build(self, context: bpy.types.Context, meshes: list[jobs.ResultMesh]) -> set[str]:
+        name = self.prompt.strip()[:40] or "MeshGPT"
+        name = name[0].upper() + name[1:]
+        objects = []
+        for mesh, place in zip(meshes, mesh_io.grid(len(meshes), self.size), strict=True):
+            obj = mesh_io.new_object(context, name, mesh_io.stand(mesh.vertices, self.size), mesh.faces)
+            obj.location = context.scene.cursor.location + place
+            provenance.write(obj, mesh.provenance)
+            objects.append(obj)
+        mesh_io.select(context, objects)
+        faces = sum(len(mesh.faces) for mesh in meshes)
+        cut = sum(not mesh.ended for mesh in meshes)
+        many = f"{len(meshes)} meshes" if len(meshes) != 1 else "1 mesh"
+        if cut:
+            self.report({"WARNING"}, f"MeshGPT: {many}, {faces} faces; {cut} incomplete, cut off at the model's limit")
+        else:
+            self.report({"INFO"}, f"MeshGPT: {many}, {faces} faces")
+        return {"FINISHED"}
+
+
+class MESHGPT_OT_generate_dialog(bpy.types.Operator):
+    """Ask what to make, then generate new low-poly meshes with the model"""
+
+    bl_idname = "meshgpt.generate_dialog"
+    bl_label = "Generate with MeshGPT..."
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return MESHGPT_OT_generate.poll(context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self, width=340, confirm_text="Generate")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        from ..ui.panels import draw_request
+
+        draw_request(self.layout, context.scene.meshgpt)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        bpy.ops.meshgpt.generate("INVOKE_DEFAULT")
+        return {"FINISHED"}
+
+
+def forget() -> None:
+    """Drop the results kept for Adjust Last Operation."""
+    global _last
+    _last = None
+
+
+CLASSES = [MESHGPT_OT_generate, MESHGPT_OT_generate_dialog]

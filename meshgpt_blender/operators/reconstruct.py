@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reconstruct: a mesh through the tokenizer and back, to see what the model can express."""
+
+import bpy
+from bpy.props import StringProperty
+
+from .. import jobs, mesh_io, models, provenance, runtime
+from ..job_operator import JobOperator
+
+SUFFIX = "Reconstructed"
+
+
+class MESHGPT_OT_reconstruct(JobOperator, bpy.types.Operator):
+    """Encode the active mesh and decode it again into a new object, to see what the model keeps of it"""
+
+    bl_idname = "meshgpt.reconstruct"
+    bl_label = "Reconstruct"
+    bl_options = {"REGISTER", "UNDO"}
+
+    model: StringProperty(
+        name="Model",
+        description="Name or folder of the model; empty: the best one installed",
+        options={"SKIP_SAVE"},
+        search=models.search_all,
+        search_options={"SUGGESTION"},
+    )
+
+    _source: mesh_io.SourceMesh | None = None
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.active_object is None or context.active_object.type != "MESH":
+            cls.poll_message_set("Select a mesh object")
+            return False
+        return super().poll(context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if not self.properties.is_property_set("model"):
+            self.model = context.scene.meshgpt.tokenizer
+        return super().invoke(context, event)
+
+    def begin(self, context: bpy.types.Context) -> jobs.Job:
+        self._source = mesh_io.read_object(context, context.active_object)
+        args = {"model": self.model or None, "folders": runtime.model_folders()}
+        arrays = {"vertices": self._source.vertices, "faces": self._source.faces}
+        return jobs.start("reconstruct", args, runtime.launch(), arrays)
+
+    def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
+        mesh, source = job.meshes[0], self._source
+        obj = mesh_io.new_object(context, f"{source.name} {SUFFIX}", mesh.vertices, mesh.faces)
+        mesh_io.take_over(obj, source)
+        provenance.write(obj, mesh.provenance | {"source": source.name})
+        mesh_io.select(context, [obj])
+        self.report({"INFO"}, f"MeshGPT: {provenance.summary(mesh.provenance)}")
+        return {"FINISHED"}
+
+
+CLASSES = [MESHGPT_OT_reconstruct]

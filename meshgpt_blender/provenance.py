@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How an object came to be, as a JSON string in its custom property "meshgpt"."""
+
+import functools
+import json
+from typing import Any
+
+import bpy
+
+KEY = "meshgpt"
+
+
+def write(obj: bpy.types.Object, provenance: dict[str, Any]) -> None:
+    obj[KEY] = json.dumps(provenance)
+
+
+def read(obj: bpy.types.Object | None) -> dict[str, Any]:
+    """The provenance of an object, {} when it has none."""
+    text = obj.get(KEY) if obj is not None else None
+    return _parse(text) if isinstance(text, str) else {}
+
+
+@functools.lru_cache(maxsize=64)  # panels ask at every redraw
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def summary(found: dict[str, Any]) -> str:
+    """The result of a reconstruction in a few words."""
+    parts = [f"{found['faces_in']} faces in, {found['faces_out']} out"]
+    if found.get("triangle_accuracy") is not None:
+        parts.append(f"{100 * found['triangle_accuracy']:.1f}% of the triangles kept")
+    return ", ".join(parts)

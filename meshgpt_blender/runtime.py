@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which Python runs the model, on which device and where its files live: preferences, overruled by the environment."""
+
+import functools
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.errors import MeshGPTError
+from .preferences import DEFAULT_IDLE_MINUTES, get_preferences
+from .worker_client import Launch
+
+
+def data_dir() -> Path:
+    """Folder of models, logs and the managed Python, shared by all versions of Blender."""
+    preferences = get_preferences()
+    chosen = os.environ.get("MESHGPT_DATA_DIR") or (bpy.path.abspath(preferences.data_dir) if preferences else "")
+    return Path(chosen).expanduser().absolute() if chosen else default_data_dir()
+
+
+def default_data_dir() -> Path:
+    """The system's place for the data of a user's programs; short, because Windows limits the length of paths."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "meshgpt"
+
+
+def model_folders() -> list[str]:
+    """Folders with the user's own models."""
+    return [str(data_dir() / "models")]
+
+
+def device() -> str:
+    """The device asked for: "auto", "cpu", "cuda", ..."""
+    preferences = get_preferences()
+    return os.environ.get("MESHGPT_DEVICE") or (preferences.device.lower() if preferences else "auto")
+
+
+def find_python() -> tuple[str, tuple[str, ...]] | None:
+    """The interpreter for the worker and its flags, or None when one has to be set up first. Runs nothing."""
+    preferences = get_preferences()
+    named = os.environ.get("MESHGPT_PYTHON") or ""
+    if not named and preferences and preferences.python_mode == "EXISTING":
+        named = bpy.path.abspath(preferences.python)
+    if named:
+        return _interpreter(Path(named).expanduser()), ("-E",)
+    if preferences and preferences.python_mode == "EXISTING":
+        return None
+    managed = _interpreter(data_dir() / "env")
+    if os.path.isfile(managed):
+        return managed, ("-I",)
+    if _own_python_has_torch():
+        return sys.executable, tuple(bpy.app.python_args)
+    return None
+
+
+def launch() -> Launch:
+    """How to start the worker now; raises MeshGPTError when no Python was set up."""
+    found = find_python()
+    if found is None:
+        raise MeshGPTError(
+            "MeshGPT needs a Python with PyTorch.", "Choose one in the preferences of the extension, then press Check."
+        )
+    preferences = get_preferences()
+    minutes = preferences.idle_minutes if preferences else DEFAULT_IDLE_MINUTES
+    return Launch(*found, device(), data_dir(), 60.0 * minutes)
+
+
+def describe_device(info: dict[str, Any]) -> str:
+    """One line for the panel: "CUDA - NVIDIA GeForce RTX 4090 - 19.8 GB free"."""
+    kind = {"cuda": "CUDA", "mps": "Metal", "xpu": "XPU", "cpu": "CPU"}.get(info["id"].split(":")[0], info["id"])
+    parts = [kind, info["name"].removeprefix("NVIDIA GeForce ")]
+    if info.get("free"):
+        parts.append(f"{info['free'] / 1e9:.1f} GB free")
+    return " - ".join(parts)
+
+
+def _interpreter(path: Path) -> str:
+    """The interpreter at `path`, which may also be the folder of an environment."""
+    if path.is_dir():
+        inside = ("python.exe", "Scripts/python.exe", "bin/python3", "bin/python")
+        path = next((path / name for name in inside if (path / name).is_file()), path)
+    return str(path)
+
+
+@functools.cache
+def _own_python_has_torch() -> bool:
+    """Whether Blender's own Python could import torch, without importing it."""
+    return importlib.util.find_spec("torch") is not None

@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entries in Blender's own menus; the menu search (F3) finds only what is in one."""
+
+import bpy
+
+
+def _draw_add(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    if context.mode == "OBJECT":
+        self.layout.separator()
+        self.layout.operator("meshgpt.generate_dialog", icon="MESH_ICOSPHERE")
+
+
+def _draw_object(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    self.layout.separator()
+    self.layout.operator("meshgpt.reconstruct", text="Reconstruct with MeshGPT", icon="MOD_TRIANGULATE")
+
+
+def _draw_context(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    if context.active_object is not None and context.active_object.type == "MESH":
+        _draw_object(self, context)
+
+
+_ENTRIES = (
+    ("VIEW3D_MT_mesh_add", _draw_add),
+    ("VIEW3D_MT_object", _draw_object),
+    ("VIEW3D_MT_object_context_menu", _draw_context),
+)
+
+
+def register() -> None:
+    for menu, draw in _ENTRIES:
+        getattr(bpy.types, menu).append(draw)
+
+
+def unregister() -> None:
+    for menu, draw in _ENTRIES:
+        getattr(bpy.types, menu).remove(draw)

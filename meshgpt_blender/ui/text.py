@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text in panels: Blender's labels do not wrap by themselves."""
+
+import textwrap
+
+import bpy
+
+from ...core.errors import MeshGPTError
+
+PIXELS_PER_LETTER = 6.4  # of Blender's interface font at scale 1
+MARGIN = 60
+
+
+def wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
+    """Labels with `text` broken into lines as wide as the region; the icon stands at the first."""
+    scale = context.preferences.system.ui_scale
+    width = max(16, int((context.region.width / scale - MARGIN) / PIXELS_PER_LETTER))
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(textwrap.wrap(text, width)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE")
+
+
+def draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, error: MeshGPTError) -> None:
+    """An error that stays until it is dismissed or the next job starts."""
+    box = layout.box()
+    row = box.row()
+    column = row.column()
+    column.alert = True
+    wrapped(column, context, error.message, icon="ERROR")
+    row.operator("meshgpt.dismiss", text="", icon="X", emboss=False)
+    if error.hint:
+        wrapped(box, context, error.hint, icon="BLANK1")
+    box.operator("meshgpt.copy_log", icon="COPYDOWN")

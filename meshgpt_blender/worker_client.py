@@ -1,0 +1,202 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker process seen from Blender: start it, send requests, collect its events, end it. Knows no bpy."""
+
+import atexit
+import contextlib
+import itertools
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core import protocol
+from ..core.errors import MeshGPTError
+
+EXTENSION = Path(__file__).resolve().parent.parent
+KEPT_LOGS = 5
+# Runs under any Python the user names, so it uses nothing that old ones could not parse. The worker's own folder comes
+# first in the search path, and the current directory never is in it.
+BOOT = (
+    "import sys\n"
+    "if sys.version_info < (3, 11):\n"
+    "    sys.exit('Python 3.11 or newer is needed, this is ' + sys.version.split()[0])\n"
+    "sys.path = [sys.argv[1]] + [path for path in sys.path if path]\n"
+    "from core.worker import main\n"
+    "sys.exit(main(sys.argv[2:]))\n"
+)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start a worker; a running one serves as long as this stays the same."""
+
+    python: str
+    flags: tuple[str, ...]
+    device: str
+    data_dir: Path
+    idle_seconds: float
+
+
+class WorkerClient:
+    """One worker process and the queue of its events."""
+
+    def __init__(self, launch: Launch) -> None:
+        """Start the process; raises MeshGPTError when that is impossible."""
+        self.launch = launch
+        self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.started = time.monotonic()
+        self.ready = False
+        self._ids = itertools.count(1)
+        self._log = _new_log(launch.data_dir)
+        command = [launch.python, *launch.flags, "-X", "utf8", "-u", "-c", BOOT, str(EXTENSION)]
+        if launch.idle_seconds:
+            command += ["--idle", str(launch.idle_seconds)]
+        try:
+            with open(self._log, "ab") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    cwd=launch.data_dir,  # never the extension's folder: Windows locks a process's directory
+                    env=_environment(launch),
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
+        except OSError as error:
+            raise MeshGPTError(
+                f'The Python at "{launch.python}" cannot be started ({error.strerror or error}).',
+                "Choose another one in the preferences of MeshGPT.",
+            ) from error
+        threading.Thread(target=self._read, args=(self._process,), name="meshgpt-worker", daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.poll()
+
+    def send(self, op: str, args: dict[str, Any] | None = None) -> int:
+        """Send a request and return its id; a worker that is gone shows in its `closed` event, not here."""
+        number = next(self._ids)
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(protocol.encode_line({"id": number, "op": op, "args": args or {}}))
+            self._process.stdin.flush()
+        return number
+
+    def log_text(self, lines: int = 200) -> str:
+        """The end of what the worker printed."""
+        try:
+            text = self._log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def kill(self) -> None:
+        """End the process now; its memory is free when this returns."""
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _read(self, process: subprocess.Popen) -> None:
+        """Body of the reader thread: parses lines, touches nothing of Blender."""
+        with process.stdout:
+            for line in process.stdout:
+                try:
+                    self.events.put(protocol.decode_line(line))
+                except MeshGPTError:
+                    self.events.put({"event": protocol.LOG, "text": line.decode("utf-8", "replace").rstrip()})
+        process.wait()
+        self.events.put({"event": protocol.CLOSED})
+
+    def drain(self, seconds: float, block: bool = False) -> Iterator[dict[str, Any]]:
+        """Events for at most `seconds`; without `block` it ends when none is waiting."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                event = self.events.get(block, left if block else None)
+            except queue.Empty:
+                return
+            self.ready = self.ready or event.get("event") == protocol.READY
+            yield event
+
+
+_shared: WorkerClient | None = None
+_last: WorkerClient | None = None
+
+
+def shared(launch: Launch) -> WorkerClient:
+    """The running worker, when it was started as `launch` says; else a new one in its place."""
+    global _shared, _last
+    if _shared is not None and (not _shared.alive or _shared.launch != launch):
+        stop()
+    if _shared is None:
+        _shared = _last = WorkerClient(launch)
+    return _shared
+
+
+def current() -> WorkerClient | None:
+    """The worker that was started last, if it still runs."""
+    return _shared if _shared is not None and _shared.alive else None
+
+
+def last_log() -> str:
+    """The end of the log of the worker that was started last, also when it has ended."""
+    return _last.log_text() if _last is not None else ""
+
+
+def stop() -> None:
+    """End the worker, if there is one."""
+    global _shared
+    if _shared is not None:
+        _shared.kill()
+        _shared = None
+
+
+def register() -> None:
+    atexit.register(stop)
+
+
+def unregister() -> None:
+    atexit.unregister(stop)
+    stop()
+
+
+def _environment(launch: Launch) -> dict[str, str]:
+    environment = os.environ | {"MESHGPT_DEVICE": launch.device, "PYTHONIOENCODING": "utf-8"}
+    if sys.platform == "linux":
+        # glibc gives every large buffer back to the system at once, which costs small models most of their speed.
+        environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))
+        environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 30))
+    return environment
+
+
+def _new_log(data_dir: Path) -> Path:
+    """A fresh log file; only the newest few of earlier sessions are kept."""
+    folder = data_dir / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        old = sorted(folder.glob("worker-*.log"), key=lambda path: path.stat().st_mtime)
+        for path in old[: -(KEPT_LOGS - 1)]:
+            with contextlib.suppress(OSError):  # Windows keeps the log of a running worker locked
+                path.unlink()
+        path = folder / f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{next(_log_numbers)}.log"
+        path.touch()
+    except OSError as error:
+        raise MeshGPTError(
+            f'The data folder "{data_dir}" cannot be written ({error.strerror}).',
+            "Choose another one in the preferences of MeshGPT.",
+        ) from error
+    return path
+
+
+_log_numbers = itertools.count()

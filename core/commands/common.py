@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the commands share: how one is declared, how a model is loaded, progress and plain output."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from ..errors import MeshGPTError
+
+PROGRAM = "python -m core"
+DATA_HELP = "a folder of mesh files, an .npz archive, or procedural[:COUNT]"
+Result = dict[str, Any]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose complaints are MeshGPTErrors: one sentence and what to do."""
+
+    def error(self, message: str) -> NoReturn:
+        sentence = message[:1].upper() + message[1:]
+        raise MeshGPTError(f"{sentence.rstrip('.')}.", f"See {self.prog} --help")
+
+
+def command(
+    commands: Any, name: str, run: Callable[[Any], Result], show: Callable[[Result], None], text: str
+) -> argparse.ArgumentParser:
+    """Declare a command: `run` turns options into a result of plain values, `show` prints it for people."""
+    parser = commands.add_parser(name, help=text, description=f"{text}.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.set_defaults(run=run, show=show)
+    return parser
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME|FOLDER", help="a model of the list (`info`) or a folder with one")
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("MESHGPT_DEVICE") or "auto"
+    parser.add_argument("--device", default=default, help="auto, cpu, cuda, mps, xpu (default: %(default)s)")
+
+
+def load(options: argparse.Namespace, name: str | None = None) -> Any:
+    """The checkpoint called `name`, else the one that the options ask for, else the default."""
+    from ..environment import need_packages, set_threads
+
+    need_packages()
+    set_threads()
+    from ..checkpoint import load_checkpoint
+
+    return load_checkpoint(name or options.model, device=None if options.device == "auto" else options.device)
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is less than 1")
+    return value
+
+
+@contextmanager
+def progress(unit: str) -> Iterator[Callable[[], None]]:
+    """A count on standard error that goes up with each call; silent where nobody looks."""
+    from tqdm import tqdm
+
+    with tqdm(unit=f" {unit}", disable=not sys.stderr.isatty(), leave=False) as bar:
+        yield lambda: bar.update() and None
+
+
+def show_values(result: Result) -> None:
+    """One line a value."""
+    for name, value in result.items():
+        print(
+            f"{name.replace('_', ' ')}: {value:.6g}"
+            if isinstance(value, float)
+            else f"{name.replace('_', ' ')}: {value}"
+        )

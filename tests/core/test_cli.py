@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line as a user meets it: in a process of its own, by its output, its errors and its exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.data.shapes import procedural_meshes
+from core.meshio import load_mesh, save_mesh
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("MESHGPT_TEST_DATA") or ROOT.parent / "shared" / "data")
+
+
+def run(*arguments, code=0):
+    """Run `python -m core ...` outside the repository; returns the process, its exit code checked."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MESHGPT_DEVICE": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-m", "core", *map(str, arguments)], text=True, capture_output=True, env=environment
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def run_json(*arguments, code=0):
+    """The one JSON object that a command prints with --json."""
+    return json.loads(run(*arguments, "--json", code=code).stdout)
+
+
+@pytest.fixture(scope="module")
+def chair(tmp_path_factory):
+    mesh = next(mesh for mesh, label in procedural_meshes(8) if label == "chair")
+    return save_mesh(mesh, tmp_path_factory.mktemp("meshes") / "chair.obj")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A tiny model trained through the command line, and what training said."""
+    out = tmp_path_factory.mktemp("training") / "run"
+    size = ("--dim", 32, "--depth", 1, "--heads", 2, "--max-faces", 80, "--faces-per-batch", 320)
+    said = run_json(
+        "train", "transformer", "--data", "procedural:38", "--out", out, "--steps", 12, "--validate-every", 6, *size
+    )
+    return out, said
+
+
+@pytest.mark.parametrize(
+    "command", ["", "generate", "reconstruct", "train", "train transformer", "train tokenizer", "evaluate", "info"]
+)
+def test_help(command):
+    assert "usage: python -m core" in run(*command.split(), "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["fly"], "generate"),  # an unknown command names those there are
+        (["generate", "--count", "0"], "less than 1"),
+        (["generate", "--model", "nowhere"], "nowhere"),
+        (["generate", "--count", "2", "--out", "a.glb"], "folder"),
+        (["reconstruct"], "file"),
+        (["reconstruct", "nothing.obj"], "no file"),
+        (["info", "thing.fbx"], "Blender"),
+        (["train", "transformer", "--data", "nowhere", "--out", "run"], "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(arguments, says, tmp_path):
+    done = run(*arguments, code=2)
+    assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
+    assert says in done.stderr and "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_error_with_json_is_an_object_too():
+    said = run_json("info", "nothing.ply", code=2)
+    assert "nothing.ply" in said["error"] and said["hint"]
+
+
+def test_info_of_a_mesh(chair):
+    said = run_json("info", chair)
+    assert said["faces"] == 72 and said["watertight"] is True
+    assert "faces: 72" in run("info", chair).stdout
+
+
+def test_info_of_the_installation():
+    said = run_json("info")
+    assert said["packages"]["torch"] and said["problems"] == {}
+    assert isinstance(said["models"], list)
+
+
+def test_training_writes_a_model_that_generates(trained, tmp_path):
+    out, said = trained
+    assert said["steps"] == 12 and said["bits_per_face"] > 0
+    assert len((out / "metrics.jsonl").read_text().splitlines()) >= 2
+    made = run_json("generate", "table", "--model", said["model"], "--count", 2, "--max-faces", 12, "--out", tmp_path)
+    assert [mesh["seed"] for mesh in made["meshes"]] == [0, 1]
+    for mesh in made["meshes"]:
+        assert len(load_mesh(mesh["path"]).faces) == mesh["faces"] <= 12
+    again = run_json("generate", "table", "--model", said["model"], "--max-faces", 12, "--out", tmp_path / "one.ply")
+    assert again["meshes"][0]["faces"] == made["meshes"][0]["faces"]
+    assert (tmp_path / "one.ply").is_file()
+
+
+def test_the_same_training_command_resumes(trained):
+    out, said = trained
+    more = run_json(
+        *("train", "transformer", "--data", "procedural:38", "--out", out, "--steps", 14, "--validate-every", 7),
+        *("--dim", 32, "--depth", 1, "--heads", 2, "--max-faces", 80, "--faces-per-batch", 320),
+    )
+    assert more["steps"] == 14 and more["faces_seen"] > said["faces_seen"]
+
+
+def test_evaluate(trained):
+    _, said = trained
+    found = run_json("evaluate", "--model", said["model"], "--data", "procedural:20", "--all", "--generate", 2)
+    assert found["triangle_accuracy"] == pytest.approx(1)  # the lattice is exact
+    assert found["bits_per_face"] > 0 and found["generated"] == 2
+    assert found["with_duplicate_faces"] == found["with_degenerate_faces"] == 0
+
+
+def test_reconstruct(trained, chair, tmp_path):
+    _, said = trained
+    back = tmp_path / "back.obj"
+    found = run_json("reconstruct", chair, "--model", said["model"], "--out", back)
+    assert found["triangle_accuracy"] == pytest.approx(1) and found["faces_out"] == 72
+    low, high = load_mesh(chair).bounds()
+    for before, after in zip((low, high), load_mesh(back).bounds(), strict=True):
+        assert after == pytest.approx(before, abs=(high - low).max() / 128)
+
+
+@pytest.mark.skipif(not (DATA / "samples").is_dir(), reason="no sample assets (MESHGPT_TEST_DATA)")
+def test_reconstruct_real_assets(trained):
+    _, said = trained
+    sedan = run_json("reconstruct", DATA / "samples" / "kenney_sedan.glb", "--model", said["model"])
+    assert sedan["faces_in"] == 2032
+    assert "Draco" in run("reconstruct", DATA / "samples" / "kenney_ship-pirate-small.glb", code=2).stderr

@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
@@ -82,8 +82,6 @@ class Connection:
                 self.send(message.get("id"), protocol.RESULT)
             else:
                 self.requests.put(message)
-                if message.get("op") == protocol.SHUTDOWN:
-                    break
         self._closed.set()
         self.requests.put(None)
         end = threading.Timer(EXIT_GRACE, os._exit, (0,))  # for a request that does not look at its flag in time
@@ -96,7 +94,7 @@ class Worker:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._loaded: tuple[tuple[str, str | None], Any] | None = None
+        self._loaded: tuple[tuple[Path, str | None], Any] | None = None
         self._operations: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
             protocol.HELLO: self.hello,
             protocol.MODELS: self.models,
@@ -116,11 +114,13 @@ class Worker:
             if request is None:
                 return
             self._serve(request)
+            if request.get("op") == protocol.SHUTDOWN:
+                return
 
     def _serve(self, request: dict[str, Any]) -> None:
         job, name = request.get("id"), request.get("op")
         try:
-            if self.connection.is_cancelled(job) and name != protocol.SHUTDOWN:
+            if self.connection.is_cancelled(job):
                 raise Cancelled()
             operation = self._operations.get(name) if isinstance(name, str) else None
             if operation is None:
@@ -150,12 +150,14 @@ class Worker:
     def models(self, job: Any, args: dict[str, Any]) -> dict[str, Any]:
         from .checkpoint import list_checkpoints
 
-        found = list_checkpoints(args.get("folders") or ())
+        found = list_checkpoints()
         fields = ("name", "path", "kind", "parameters", "max_faces", "summary", "created")
         return {"models": [{field: getattr(info, field) for field in fields} for info in found]}
 
     def generate(self, job: Any, args: dict[str, Any]) -> dict[str, Any]:
         """Stream faces in batches and each mesh when it is finished; arrays go to `args["folder"]`."""
+        from .checkpoint import list_checkpoints
+
         folder = job_folder(args)
         checkpoint = self._checkpoint(job, args)
         if checkpoint.transformer is None:
@@ -168,7 +170,10 @@ class Worker:
         options = {name: args[name] for name in names if args.get(name) is not None}
         start = time.monotonic()
         events = checkpoint.stream(**options, cancelled=lambda: self.connection.is_cancelled(job))
-        meshes = self._stream(job, folder, events, {**options, "model": checkpoint.name})
+        # By name where the name finds it again, else by path.
+        found = any(info.path == checkpoint.path for info in list_checkpoints())
+        made_by = {"model": checkpoint.name if found else str(checkpoint.path)}
+        meshes = self._stream(job, folder, events, made_by)
         if self.connection.is_cancelled(job):
             raise Cancelled()
         return {"meshes": meshes, "seconds": time.monotonic() - start, "device": self._device(checkpoint)}
@@ -176,12 +181,13 @@ class Worker:
     def reconstruct(self, job: Any, args: dict[str, Any]) -> dict[str, Any]:
         """The tokenizer's round trip of the mesh in `args["path"]`, with its error."""
         from .mesh import TriangleMesh
-        from .reconstruction import reconstruct
 
         folder = job_folder(args)
         arrays = protocol.read_arrays(args.get("path") or "")
         source = TriangleMesh(arrays["vertices"], arrays["faces"])
-        checkpoint = self._checkpoint(job, args | {"model": args.get("model") or self._autoencoder(args)})
+        checkpoint = self._checkpoint(job, args | {"model": args.get("model") or self._autoencoder()})
+        from .reconstruction import reconstruct
+
         self._progress(job, "Reconstructing")
         start = time.monotonic()
         found = reconstruct(checkpoint, source)
@@ -201,42 +207,31 @@ class Worker:
         """The checkpoint named by `args["model"]`, kept from the last request when it is the same one."""
         device = os.environ.get("MESHGPT_DEVICE") or args.get("device") or None
         device = None if device == "auto" else device
-        self._progress(job, "Starting PyTorch")
+        if "torch" not in sys.modules:
+            self._progress(job, "Starting PyTorch")
         need_packages()
         set_threads()
-        from .checkpoint import load_checkpoint
+        from .checkpoint import find_checkpoint, load_checkpoint
 
-        where = self._find_model(args)
-        key = (str(where or ""), device)
+        key = (find_checkpoint(args.get("model")), device)
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None  # first: two models may not fit beside each other
             self._progress(job, "Loading the model")
-            self._loaded = (key, load_checkpoint(where, device=device))
+            self._loaded = (key, load_checkpoint(key[0], device=device))
         return self._loaded[1]
 
     @staticmethod
-    def _find_model(args: dict[str, Any]) -> str | None:
-        """A model's name becomes its folder where one of the user's own model folders has it."""
-        from .checkpoint import list_checkpoints
-
-        name = args.get("model") or None
-        own = {info.name: str(info.path) for info in list_checkpoints(args.get("folders") or ())} if name else {}
-        return own.get(name, name)
-
-    @staticmethod
-    def _autoencoder(args: dict[str, Any]) -> str | None:
+    def _autoencoder() -> Path | None:
         """The first autoencoder there is; without one the default model's own tokenizer makes the round trip."""
         from .checkpoint import list_checkpoints
 
-        return next(
-            (info.name for info in list_checkpoints(args.get("folders") or ()) if info.kind == "tokenizer"), None
-        )
+        return next((info.path for info in list_checkpoints() if info.kind == "tokenizer"), None)
 
     @staticmethod
     def _device(checkpoint: Any) -> dict[str, Any]:
         return describe_device(str(checkpoint.device))
 
-    def _stream(self, job: Any, folder: Path, events: Iterable[Any], settings: dict[str, Any]) -> int:
+    def _stream(self, job: Any, folder: Path, events: Iterable[Any], made_by: dict[str, Any]) -> int:
         """Pass events on, faces in batches; returns how many meshes were finished."""
         batch = FaceBatch(self.connection, job, folder)
         finished = 0
@@ -247,7 +242,7 @@ class Worker:
             batch.flush()
             mesh = event.mesh
             path = protocol.write_arrays(folder / f"mesh-{event.row}.npz", vertices=mesh.vertices, faces=mesh.faces)
-            provenance = {"job": "generate", **settings, "row": event.row, **mesh.provenance()}
+            provenance = {"job": "generate", **mesh.provenance(), **made_by}
             self.connection.send(job, protocol.MESH, row=event.row, path=path, ended=mesh.ended, provenance=provenance)
             finished += 1
         batch.flush()
@@ -350,8 +345,8 @@ def claim_stdout() -> BinaryIO:
     return sink
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the worker on this process's standard input and output."""
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the worker on this process's standard input and output, and end the process."""
     parser = argparse.ArgumentParser(prog="core.worker", description=__doc__)
     parser.add_argument(
         "--idle", type=float, default=0.0, help="end after this many seconds without a request (0: never)"
@@ -363,8 +358,9 @@ def main(arguments: list[str] | None = None) -> int:
     connection = Connection(sys.stdin.buffer, claim_stdout())
     threading.Thread(target=connection.read, name="requests", daemon=True).start()
     Worker(connection).run(options.idle)
-    return 0
+    sys.stderr.flush()
+    os._exit(0)  # the reader thread holds the lock of stdin, which the interpreter's own way out would wait for
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -21,4 +21,5 @@ def installed() -> list[Any]:
     """The bundled models and the user's own."""
     from ..core.checkpoint import list_checkpoints
 
-    return list_checkpoints(runtime.model_folders())
+    found = {info.path: info for info in list_checkpoints([runtime.model_folder()])}
+    return list(found.values())

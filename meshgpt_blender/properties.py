@@ -65,7 +65,7 @@ class GenerateProperties:
     guidance: FloatProperty(
         name="Guidance",
         description="How strictly to follow the prompt and the face count; 1 is the plain model at half the cost",
-        default=1.0,
+        default=1.5,
         min=0.0,
         soft_max=5.0,
         max=20.0,

@@ -34,9 +34,9 @@ def default_data_dir() -> Path:
     return base / "meshgpt"
 
 
-def model_folders() -> list[str]:
-    """Folders with the user's own models."""
-    return [str(data_dir() / "models")]
+def model_folder() -> Path:
+    """Folder of the user's own models."""
+    return data_dir() / "models"
 
 
 def device() -> str:

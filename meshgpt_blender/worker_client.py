@@ -29,7 +29,7 @@ BOOT = (
     "    sys.exit('Python 3.11 or newer is needed, this is ' + sys.version.split()[0])\n"
     "sys.path = [sys.argv[1]] + [path for path in sys.path if path]\n"
     "from core.worker import main\n"
-    "sys.exit(main(sys.argv[2:]))\n"
+    "main(sys.argv[2:])\n"
 )
 
 
@@ -172,7 +172,7 @@ def unregister() -> None:
 
 
 def _environment(launch: Launch) -> dict[str, str]:
-    environment = os.environ | {"MESHGPT_DEVICE": launch.device, "PYTHONIOENCODING": "utf-8"}
+    environment = os.environ | {"MESHGPT_DEVICE": launch.device, "MESHGPT_DATA_DIR": str(launch.data_dir)}
     if sys.platform == "linux":
         # glibc gives every large buffer back to the system at once, which costs small models most of their speed.
         environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))

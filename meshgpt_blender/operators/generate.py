@@ -55,7 +55,7 @@ class MESHGPT_OT_generate(properties.GenerateProperties, JobOperator, bpy.types.
         args = {name: getattr(self, name) for name in properties.MODEL_OPTIONS}
         args["faces"] = self.faces or None
         args["model"] = self.model or None
-        return jobs.start("generate", args | {"folders": runtime.model_folders()}, runtime.launch())
+        return jobs.start("generate", args, runtime.launch())
 
     def show_preview(self, context: bpy.types.Context) -> None:
         places = [context.scene.cursor.location + place for place in mesh_io.grid(self.count, self.size)]

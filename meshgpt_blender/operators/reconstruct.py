@@ -42,9 +42,8 @@ class MESHGPT_OT_reconstruct(JobOperator, bpy.types.Operator):
 
     def begin(self, context: bpy.types.Context) -> jobs.Job:
         self._source = mesh_io.read_object(context, context.active_object)
-        args = {"model": self.model or None, "folders": runtime.model_folders()}
         arrays = {"vertices": self._source.vertices, "faces": self._source.faces}
-        return jobs.start("reconstruct", args, runtime.launch(), arrays)
+        return jobs.start("reconstruct", {"model": self.model or None}, runtime.launch(), arrays)
 
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
         mesh, source = job.meshes[0], self._source

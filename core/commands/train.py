@@ -45,15 +45,15 @@ def _add_number(parser: argparse.ArgumentParser, flag: str, default: float, text
 
 
 def _train_transformer(options: argparse.Namespace) -> Result:
+    from ..data.dataset import load_dataset
     from ..environment import need_packages
 
+    dataset = load_dataset(options.data, options.seed)
     need_packages()
-    from ..data.dataset import load_dataset
     from ..tasks.transformer import TransformerTask, TransformerTaskConfig
     from ..tokenizers.lattice import LatticeTokenizer
     from ..transformer import TransformerConfig
 
-    dataset = load_dataset(options.data, options.seed)
     tokenizer = load(options, options.tokenizer).tokenizer if options.tokenizer else LatticeTokenizer()
     model = TransformerConfig(options.dim, options.depth, options.heads, max_faces=options.max_faces)
     config = TransformerTaskConfig(model=model, faces_per_batch=options.faces_per_batch, seed=options.seed)

@@ -18,11 +18,21 @@ from core.meshio import MESH_SUFFIXES, WRITABLE, load_mesh, save_mesh
 
 DATA = Path(os.environ.get("MESHGPT_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
+POINTS = b"""ply
+format ascii 1.0
+element vertex 1
+property float x
+property float y
+property float z
+end_header
+0 0 0
+"""
+
 
 def triangles(mesh):
     """The mesh as a set of triangles, each rotated so that its lowest corner comes first."""
     corners = mesh.vertices[mesh.faces].round(5) + 0.0
-    rotated = (min((tuple(map(tuple, np.roll(t, -k, axis=0))) for k in range(3))) for t in corners.tolist())
+    rotated = (min(tuple(map(tuple, np.roll(t, -k, axis=0))) for k in range(3)) for t in corners.tolist())
     return sorted(rotated)
 
 
@@ -86,12 +96,11 @@ def test_vertices_split_at_seams_are_welded(tmp_path):
         ("thing.ply", b"ply\nformat ascii 1.0\nelement vertex 3\n", "cannot be read"),
         ("thing.stl", b"", ""),
         ("thing.off", b"OFF\nnonsense", ""),
-        ("points.ply", b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\n"
-         b"end_header\n0 0 0\n", "no faces"),
+        ("points.ply", POINTS, "no faces"),
         ("empty.obj", b"# nothing\n", ""),
         ("nan.obj", b"v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "not finite"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_says_so(tmp_path, name, content, says):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(MeshGPTError) as error:

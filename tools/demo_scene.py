@@ -10,8 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-import addon_utils
 import bpy
+
+# isort: split
+import addon_utils  # is there once bpy is
 from mathutils import Vector
 
 MODULE = "bl_ext.user_default.meshgpt"

@@ -92,7 +92,8 @@ def list_devices() -> list[Device]:
             total = torch.xpu.get_device_properties(index).total_memory
             found.append(Device(f"xpu:{index}", torch.xpu.get_device_name(index), None, total))
     free, total = _main_memory()
-    found.append(Device("cpu", f"{torch.get_num_threads()} threads", free, total))
+    threads = torch.get_num_threads()
+    found.append(Device("cpu", f"{threads} thread{'s' if threads > 1 else ''}", free, total))
     return found
 
 

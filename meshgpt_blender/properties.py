@@ -101,6 +101,15 @@ MODEL_OPTIONS = ("prompt", "count", "seed", "faces", "temperature", "top_p", "gu
 
 
 class MESHGPT_PG_settings(GenerateProperties, bpy.types.PropertyGroup):
+    use_faces: BoolProperty(name="Face Count", description="Ask for a number of faces; else the model decides")
+    faces: IntProperty(
+        name="Faces",
+        description="About how many triangles a mesh should have",
+        default=200,
+        min=1,
+        soft_max=800,
+        max=100_000,
+    )
     random_seed: BoolProperty(name="New Seed", description="Use a new seed for each job", default=True)
     tokenizer: StringProperty(
         name="Model",

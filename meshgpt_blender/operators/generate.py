@@ -31,6 +31,7 @@ class MESHGPT_OT_generate(properties.GenerateProperties, JobOperator, bpy.types.
         if not chosen:  # from the panel and the menus: what the panel shows
             for name in (*properties.MODEL_OPTIONS, "size"):
                 setattr(self, name, getattr(settings, name))
+            self.faces = settings.faces if settings.use_faces else 0
             self.random_seed = settings.random_seed
         if self.random_seed:
             self.seed = random.randrange(properties.MAX_SEED)

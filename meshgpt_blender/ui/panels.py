@@ -83,7 +83,11 @@ def draw_request(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) 
     column.use_property_split = True
     column.use_property_decorate = False
     column.prop(settings, "count")
-    column.prop(settings, "faces")
+    row = column.row(heading="Faces")
+    row.prop(settings, "use_faces", text="")
+    number = row.row()
+    number.active = settings.use_faces
+    number.prop(settings, "faces", text="")
     row = column.row(align=True)
     seed = row.row(align=True)
     seed.active = not settings.random_seed
@@ -114,7 +118,7 @@ def _draw_device(layout: bpy.types.UILayout) -> None:
     line = row.row()
     line.active = False
     line.label(text=runtime.describe_device(device), icon="MEMORY")
-    row.operator("meshgpt.free_memory", text="", icon="EJECT", emboss=False)
+    row.operator("meshgpt.free_memory", text="", icon="X", emboss=False)
 
 
 def _draw_generated(layout: bpy.types.UILayout, context: bpy.types.Context, found: dict) -> None:

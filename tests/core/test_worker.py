@@ -16,6 +16,7 @@ import pytest
 
 from core import protocol, worker
 from core.errors import MeshGPTError
+from tests.tiny_model import save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 CUBE = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float32)
@@ -76,18 +77,7 @@ class Process:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of a tiny transformer with random weights: its meshes are noise, but whole."""
-    import torch
-
-    from core.checkpoint import save_transformer
-    from core.conditioning import Vocabulary
-    from core.tokenizers.lattice import LatticeTokenizer
-    from core.transformer import MeshTransformer, TransformerConfig
-
-    torch.manual_seed(0)
-    config = TransformerConfig(dim=16, depth=1, heads=2, head_width=16, head_depth=1, max_faces=300)
-    network = MeshTransformer(LatticeTokenizer(), Vocabulary(["table"], buckets=8), config)
-    return save_transformer(tmp_path_factory.mktemp("models") / "tiny", network, {"summary": "random"})
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="module")

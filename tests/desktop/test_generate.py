@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tab in a real window: type, click, watch, undo, cancel, reconstruct. Run by tests/desktop/run.sh."""
+
+import json
+import os
+import sys
+import time
+
+import bpy
+
+MODULE = "bl_ext.user_default.meshgpt"
+
+
+def part(name):
+    """A module of the running add-on."""
+    return sys.modules[f"{MODULE}.meshgpt_blender.{name}"]
+
+
+def test(rig):
+    yield 1.0
+    _frame(rig)
+    area, region = yield from rig.sidebar("MeshGPT")
+    settings = bpy.context.scene.meshgpt
+    settings.model = os.environ.get("MESHGPT_TEST_MODEL", "")
+    settings.random_seed, settings.seed = False, 3
+    yield from rig.shot("01_tab")
+    yield from _generate(rig, area, region, settings)
+    yield from _cancel(rig, area, region, settings)
+    yield from _reconstruct(rig, area, region)
+    yield from _error(rig, area, region, settings)
+    assert "torch" not in sys.modules, "Blender's process imported torch"
+
+
+def _frame(rig):
+    """Look at the origin from a bit further away, without the default objects in the way."""
+    for name in ("Light", "Camera"):
+        bpy.data.objects[name].hide_set(True)
+    rig.area().spaces.active.region_3d.view_distance = 9.0
+    bpy.data.objects["Cube"].location.x = -3.0
+    bpy.ops.ed.undo_push(message="Scene ready")
+
+
+def _generate(rig, area, region, settings):
+    """One click makes the mesh, one undo removes it, in the window as a user sees it."""
+    yield from rig.fill("meshgpt.prompt", "table")
+    assert settings.prompt == "table", settings.prompt
+    before = set(bpy.data.objects.keys())
+    for run in ("cold", "warm"):
+        job, start = (yield from _start(rig)), time.monotonic()
+        yield from rig.wait(lambda job=job: job.first_face is not None, 120, "the first face")
+        rig.note(f"click to first face, {run}: {job.first_face:.2f} s")
+        if run == "cold":
+            yield from rig.shot("02_running", 0.05)
+        yield from rig.wait(lambda: part("jobs").current() is None, 120, "the end of the job")
+        yield 0.3
+        assert part("jobs").problem() is None, part("jobs").problem()
+        made = set(bpy.data.objects.keys()) - before
+        assert len(made) == 1, made
+        obj = bpy.data.objects[made.pop()]
+        assert obj.select_get() and bpy.context.view_layer.objects.active == obj
+        assert json.loads(obj["meshgpt"])["prompt"] == "table"
+        rig.note(f"{obj.name}: {len(obj.data.polygons)} faces, {time.monotonic() - start:.1f} s")
+        yield from rig.shot(f"03_generated_{run}")
+        yield from _undo(rig, area)
+        assert set(bpy.data.objects.keys()) == before, (before, set(bpy.data.objects.keys()))
+    yield from rig.shot("04_undone")
+
+
+def _cancel(rig, area, region, settings):
+    """The X and Esc over the viewport stop a long job; neither leaves anything behind."""
+    settings.count = 36
+    before = set(bpy.data.objects.keys()), set(bpy.data.meshes.keys())
+    for way in ("button", "escape"):
+        job = yield from _start(rig)
+        yield from rig.wait(lambda job=job: job.first_face is not None, 120, "the first face")
+        yield 0.4
+        if way == "button":
+            yield from rig.shot("05_many_running", 0.05)
+            yield from _press_cancel(rig, area, region)
+        else:
+            yield from _over_viewport(rig, area)
+            yield from rig.key("Escape")
+        yield from rig.wait(lambda: part("jobs").current() is None, 10, "the job to stop")
+        assert job.state.value == "cancelled", job.state
+        assert not job.folder.exists() and part("preview")._shown is None
+        assert (set(bpy.data.objects.keys()), set(bpy.data.meshes.keys())) == before
+    yield from rig.shot("06_cancelled")
+    settings.count = 1
+
+
+def _start(rig):
+    """Click Generate; returns the job, which may be over before the click's own pause is."""
+    begun, begin = [], part("jobs").start
+    part("jobs").start = lambda *args: begun.append(begin(*args)) or begun[-1]
+    try:
+        yield from rig.click("meshgpt.generate(")
+        yield from rig.wait(lambda: begun, 10, "the job to start")
+    finally:
+        part("jobs").start = begin
+    return begun[0]
+
+
+def _press_cancel(rig, area, region):
+    """The X stands at the right end of the progress bar, beside the column that the rig sweeps."""
+    x = region.x + region.width - 48
+    for y in range(region.y + region.height - 4, region.y, -8):
+        yield from rig.move(x, y)
+        if "meshgpt.cancel" in rig.hovered(area, region):
+            yield from rig.press(x, y - 3)
+            return
+    raise AssertionError("no cancel button")
+
+
+def _reconstruct(rig, area, region):
+    cube = bpy.data.objects["Cube"]
+    cube.select_set(True)
+    bpy.context.view_layer.objects.active = cube
+    cube.rotation_euler.z = 0.5
+    bpy.ops.ed.undo_push(message="Cube ready")
+    yield 0.3
+    yield from rig.click("meshgpt.reconstruct(")
+    yield from rig.wait(lambda: "Cube Reconstructed" in bpy.data.objects, 60, "the reconstruction")
+    yield 0.3
+    made, cube = bpy.data.objects["Cube Reconstructed"], bpy.data.objects["Cube"]
+    assert made.matrix_world == cube.matrix_world and len(made.data.polygons) == 12
+    yield from rig.shot("07_reconstructed")
+    yield from _undo(rig, area)
+    assert "Cube Reconstructed" not in bpy.data.objects and "Cube" in bpy.data.objects
+
+
+def _error(rig, area, region, settings):
+    """What goes wrong stays readable in the panel."""
+    model, settings.model = settings.model, "no such model"
+    yield from rig.click("meshgpt.generate(")
+    yield from rig.wait(lambda: part("jobs").problem() is not None, 60, "the error")
+    yield 0.5
+    yield from rig.shot("08_error")
+    yield from rig.click("meshgpt.copy_log(")
+    assert "no such model" in bpy.context.window_manager.clipboard
+    settings.model = model
+
+
+def _over_viewport(rig, area):
+    view = rig.region(area, "WINDOW")
+    yield from rig.move(view.x + view.width // 3, view.y + view.height // 3)
+
+
+def _undo(rig, area):
+    yield from _over_viewport(rig, area)
+    yield from rig.key("ctrl+z")
+    yield 0.6

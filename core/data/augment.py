@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..mesh import DEFAULT_LEVELS, LatticeMesh, TriangleMesh
+from ..mesh import DEFAULT_LEVELS, HALF_EXTENT, LatticeMesh, TriangleMesh, lattice_cells
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,10 @@ def augment(
     if config.mirror and rng.random() < 0.5:
         vertices, faces = vertices * (-1, 1, 1), faces[:, ::-1]
     lo, hi = vertices.min(axis=0), vertices.max(axis=0)
-    cells = np.floor(((vertices - (lo + hi) / 2) / max((hi - lo).max(), 1e-12) * 0.95 + 0.5) * levels).astype(np.int64)
+    side = max(float((hi - lo).max()), 1e-12)
+    cells = lattice_cells((vertices - (lo + hi) / 2) * (2 * HALF_EXTENT / side), levels)
     if config.shift and rng.random() < config.shift_probability:
         low, high = -np.minimum(cells.min(axis=0), config.shift), np.minimum(levels - 1 - cells.max(axis=0), config.shift)
         cells = cells + rng.integers(low, high + 1)
-    result = LatticeMesh.canonical(np.clip(cells, 0, levels - 1), faces, levels)
+    result = LatticeMesh.canonical(cells, faces, levels)
     return result if len(result.faces) else mesh.quantised(levels)

@@ -54,9 +54,10 @@ class MissingPackageError(MeshGPTError):
     """This Python lacks something the model needs."""
 
     def __init__(self, problems: dict[str, str]) -> None:
-        names = " and ".join("PyTorch" if name == "torch" else name for name in problems)
+        names = ["PyTorch" if name == "torch" else name for name in problems]
+        listed = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
         super().__init__(
-            f"The Python at {sys.executable} cannot import {names}.",
+            f"The Python at {sys.executable} cannot import {listed}.",
             f"Install what is missing there ({sys.executable} -m pip install {' '.join(problems)}), "
             "or choose another Python in the preferences.",
         )

@@ -141,7 +141,10 @@ class Worker:
         """Versions, devices and the packages that are missing; never fails because one of them does."""
         self._progress(job, "Starting PyTorch")
         versions, problems = import_check()
-        result = {**identity(), "packages": versions, "problems": problems, "devices": []}
+        result = {**identity(), "packages": versions, "problem": None, "devices": []}
+        if problems:
+            error = MissingPackageError(problems)
+            result["problem"] = {"message": error.message, "hint": error.hint}
         if "torch" in versions:
             set_threads()
             result["devices"] = [device.as_dict() for device in list_devices()]

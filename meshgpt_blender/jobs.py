@@ -62,6 +62,21 @@ class Job:
     result: dict[str, Any] = field(default_factory=dict)
     error: MeshGPTError | None = None
     _deadline: float = 0.0
+    _reused: bool = False  # the worker had served others before
+    _silent: bool = True  # nothing was heard about this job yet
+
+    def __post_init__(self) -> None:
+        self._reused = self.client.ready
+        self._send()
+
+    def _send(self) -> None:
+        """Ask the worker, first for its name where it is new."""
+        if self.op == protocol.HELLO:
+            self.id = self.hello = self.client.send(self.op, self.args)
+            return
+        if not self.client.ready:
+            self.hello = self.client.send(protocol.HELLO)
+        self.id = self.client.send(self.op, self.args)
 
     @property
     def finished(self) -> bool:
@@ -125,6 +140,7 @@ class Job:
             _remember(event)
         if event.get("id") != self.id:
             return
+        self._silent = False
         if kind == protocol.PROGRESS and self.state is State.RUNNING:
             self.text = event["text"]
         elif kind == protocol.FACE and self.state is State.RUNNING:
@@ -167,11 +183,16 @@ class Job:
         if self.state is State.CANCELLING:
             self.state = State.CANCELLED
             return
+        if self._silent and self._reused:  # it ended, idle, just before this request could reach it
+            self._reused = False
+            self.client = worker_client.shared(self.client.launch)
+            self._send()
+            return
         last = self.client.log_text(1).strip()
         if not self.client.ready:
-            python = self.client.launch.python
             self._fail(
-                f'The Python at "{python}" cannot run the model ({last or "it ended at once"}).', "Choose another."
+                f'The Python at "{self.client.launch.python}" cannot run the model: {last or "it ended at once"}.',
+                "Install PyTorch, NumPy and safetensors there, or choose another Python in the preferences.",
             )
         else:
             reason = f"exit code {self.client.returncode}"
@@ -204,11 +225,6 @@ def start(op: str, args: dict[str, Any], launch: worker_client.Launch, arrays: d
         if arrays:
             args["path"] = str(protocol.write_arrays(folder / "input.npz", **arrays))
         job = Job(op, args, client, folder)
-        if not client.ready and op != protocol.HELLO:
-            job.hello = client.send(protocol.HELLO)
-        job.id = client.send(op, args)
-        if op == protocol.HELLO:
-            job.hello = job.id
     except MeshGPTError as error:
         _problem = error
         if folder is not None:

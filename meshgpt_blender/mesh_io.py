@@ -73,6 +73,7 @@ def select(context: bpy.types.Context, objects: Sequence[bpy.types.Object]) -> N
     for obj in context.view_layer.objects:
         if obj.select_get():
             obj.select_set(False)
+    context.view_layer.update()  # else new objects count as hidden, and hidden ones as not selected
     visible = [obj for obj in objects if context.view_layer.objects.get(obj.name) == obj]
     for obj in visible:
         obj.select_set(True)

@@ -26,8 +26,12 @@ KEPT_LOGS = 5
 BOOT = (
     "import sys\n"
     "if sys.version_info < (3, 11):\n"
-    "    sys.exit('Python 3.11 or newer is needed, this is ' + sys.version.split()[0])\n"
+    "    sys.exit('it is Python ' + sys.version.split()[0] + ', and 3.11 or newer is needed')\n"
     "sys.path = [sys.argv[1]] + [path for path in sys.path if path]\n"
+    "try:\n"
+    "    import numpy\n"
+    "except ImportError as error:\n"
+    "    sys.exit('it cannot import NumPy: ' + str(error))\n"
     "from core.worker import main\n"
     "main(sys.argv[2:])\n"
 )

@@ -31,14 +31,8 @@ class MESHGPT_OT_check_python(JobOperator, bpy.types.Operator):
 
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
         found = job.result
-        if found["problems"]:
-            names = " and ".join("PyTorch" if name == "torch" else name for name in found["problems"])
-            return self.refuse(
-                MeshGPTError(
-                    f"The Python at {found['executable']} cannot import {names}.",
-                    f"Install it there: {found['executable']} -m pip install {' '.join(found['problems'])}",
-                )
-            )
+        if found["problem"]:
+            return self.refuse(MeshGPTError(found["problem"]["message"], found["problem"]["hint"]))
         devices = ", ".join(runtime.describe_device(device) for device in found["devices"])
         self.report({"INFO"}, f"PyTorch {found['packages']['torch']}: {devices}")
         return {"FINISHED"}

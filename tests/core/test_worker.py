@@ -103,7 +103,7 @@ def test_hello_reports_versions_and_devices(process: Process) -> None:
     _, answer = process.answer(1)
     import torch
 
-    assert answer["packages"]["torch"] == torch.__version__ and answer["problems"] == {}
+    assert answer["packages"]["torch"] == torch.__version__ and answer["problem"] is None
     cpu = next(device for device in answer["devices"] if device["id"] == "cpu")
     assert 0 < cpu["free"] <= cpu["total"]
 

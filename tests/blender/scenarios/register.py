@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Registering is fast, imports no torch, and unregistering takes everything back."""
+
+import sys
+import time
+
+import bpy
+from _blender import MODULE, done, enable, part
+
+
+def state():
+    menus = ("VIEW3D_MT_mesh_add", "VIEW3D_MT_object", "VIEW3D_MT_object_context_menu")
+    return {
+        "types": {name for name in dir(bpy.types) if "meshgpt" in name.lower()},
+        "scene": set(bpy.types.Scene.bl_rna.properties.keys()),
+        "operators": set(dir(bpy.ops.meshgpt)),
+        "handlers": {
+            name: len(functions)
+            for name in dir(bpy.app.handlers)
+            if isinstance(functions := getattr(bpy.app.handlers, name), list)
+        },
+        "menus": {
+            name: len(getattr(bpy.types, name).draw._draw_funcs)
+            for name in menus
+            if hasattr(getattr(bpy.types, name).draw, "_draw_funcs")
+        },
+    }
+
+
+for menu in ("VIEW3D_MT_mesh_add", "VIEW3D_MT_object", "VIEW3D_MT_object_context_menu"):
+    getattr(bpy.types, menu).append(print)  # Blender makes its list of drawing functions with the first one
+before = state()
+start = time.perf_counter()
+extension = enable()
+print(f"enable, imports included: {1000 * (time.perf_counter() - start):.1f} ms")
+registered = state()
+assert {"generate", "reconstruct", "cancel"} <= registered["operators"]
+assert "meshgpt" in registered["scene"]
+assert sum(registered["menus"].values()) == sum(before["menus"].values()) + 3
+
+times = []
+for _ in range(5):
+    extension.unregister()
+    assert state() == before, (before, state())
+    start = time.perf_counter()
+    extension.register()
+    times.append(1000 * (time.perf_counter() - start))
+    assert state() == registered
+print(f"register: {max(times):.2f} ms")
+assert max(times) < 50
+assert part("worker_client").current() is None, "registering started a process"
+assert not any(name.split(".")[0] in ("torch", "safetensors", "trimesh") for name in sys.modules)
+assert bpy.context.preferences.addons[MODULE].preferences.python_mode == "AUTOMATIC"
+done()

@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on in Blender as a module. Each scenario runs in a process of its own: bpy is one global state."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = Path(__file__).parent / "scenarios"
+EXTENSION = ("core", "meshgpt_blender", "__init__.py", "blender_manifest.toml")
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="Blender as a module is not installed")
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.tiny_model import save_tiny_model
+
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.mark.parametrize("scenario", sorted(path.stem for path in SCENARIOS.glob("[!_]*.py")))
+def test_scenario(scenario: str, model: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "profile"
+    extension = profile / "extensions" / "user_default" / "meshgpt"
+    extension.mkdir(parents=True)
+    for name in EXTENSION:
+        (extension / name).symlink_to(ROOT / name)
+    (tmp_path / "jobs").mkdir()
+    environment = os.environ | {
+        "BLENDER_USER_RESOURCES": str(profile),
+        "MESHGPT_DATA_DIR": str(tmp_path / "data"),
+        "MESHGPT_PYTHON": sys.executable,
+        "MESHGPT_DEVICE": "cpu",
+        "OMP_NUM_THREADS": "1",
+        "TMPDIR": str(tmp_path / "jobs"),
+        "TEST_MODEL": str(model),
+        "PYTHONPATH": str(SCENARIOS),
+    }
+    done = subprocess.run(
+        [sys.executable, str(SCENARIOS / f"{scenario}.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert done.returncode == 0 and done.stdout.rstrip().endswith("DONE"), (
+        f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    )
+    left = [path for path in (tmp_path / "jobs").iterdir() if path.name.startswith("meshgpt-")]
+    assert not left, f"files of a job were left behind: {left}"
+    shutil.rmtree(profile)

@@ -106,6 +106,18 @@ def test_training_writes_a_model_that_generates(trained, tmp_path):
     assert (tmp_path / "one.ply").is_file()
 
 
+def test_a_tokenizer_is_trained_and_a_transformer_over_it(tmp_path, chair):
+    size = ("--dim", 32, "--encoder-depth", 1, "--decoder-depth", 1, "--codebook-size", 32, "--faces-per-batch", 400)
+    common = ("--data", "procedural:19", "--max-faces", 80, "--steps", 2, "--validate-every", 2)
+    tokenizer = run_json("train", "tokenizer", "--out", tmp_path / "tokenizer", *common, *size)
+    assert 0 <= tokenizer["triangle_accuracy"] <= 1
+    assert run_json("reconstruct", chair, "--model", tokenizer["model"])["faces_in"] == 72
+    assert "tokenizer" in run("generate", "--model", tokenizer["model"], code=2).stderr
+    size = ("--dim", 32, "--depth", 1, "--heads", 2, "--tokenizer", tokenizer["model"])
+    transformer = run_json("train", "transformer", "--out", tmp_path / "transformer", *common, *size)
+    assert transformer["bits_per_face"] > 0
+
+
 def test_the_same_training_command_resumes(trained):
     out, said = trained
     more = run_json(

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .encoder import zero_output
+
 KERNEL_IN, KERNEL = 7, 3
 GAP = KERNEL_IN // 2  # empty rows between meshes: as far as a convolution reaches
-INITIAL_WIDTH = 8.0  # cells; of the vertex head's first guesses
 
 
 class RowConv(nn.Conv1d):
@@ -68,18 +69,24 @@ class VertexHead(nn.Module):
     """One quantised vertex vector -> logits for its three coordinates, without context.
 
     So live preview, completion and constraints know where a vertex is as soon as its codes exist. The logits are a bell
-    around a linear reading of the vector, which learns in a few hundred steps, plus what a small network adds to it.
+    around a linear reading of the vector, half a cell wide at first, plus what a small network adds to it.
     """
 
     def __init__(self, dim: int, dim_in: int, levels: int) -> None:
         super().__init__()
         self.levels = levels
         self.to_centre = nn.Linear(dim_in, 3)
-        self.log_width = nn.Parameter(torch.full((3, 1), math.log(INITIAL_WIDTH)))
+        self.log_width = nn.Parameter(torch.full((3, 1), math.log(0.5)))
         self.layers = nn.Sequential(
             nn.Linear(dim_in, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, 3 * levels)
         )
         zero_output(self.layers[-1])
+
+    @torch.no_grad()
+    def invert(self, position_map: nn.Linear) -> None:
+        """Start with the linear reading that undoes a linear map of positions [..., 3] to vectors."""
+        self.to_centre.weight.copy_(torch.linalg.pinv(position_map.weight))
+        self.to_centre.bias.copy_(-self.to_centre.weight @ position_map.bias)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """[..., dim_in] -> float32 [..., 3, levels]."""
@@ -88,9 +95,3 @@ class VertexHead(nn.Module):
             distance = torch.arange(self.levels, device=vectors.device) - centre[..., None]
             bell = -0.5 * (distance / self.log_width.exp()).square()
         return bell + self.layers(vectors).unflatten(-1, (3, self.levels))
-
-
-def zero_output(layer: nn.Linear) -> None:
-    """Start a layer that adds to something at zero."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)

@@ -30,26 +30,24 @@ class FaceFeatures(nn.Module):
 
     def forward(self, corners: Tensor) -> Tensor:
         """Lattice corners int64 [F, 3, 3] -> [F, dim]."""
-        coordinates = self.embed(corners).flatten(1)
+        coordinates = self.table[corners].flatten(1)
         return self.project(torch.cat([coordinates, face_geometry(corners, self.levels)], dim=1))
-
-    def embed(self, positions: Tensor) -> Tensor:
-        """Lattice positions int64 [..., 3] -> embeddings of their coordinates [..., 3 * dim_coordinate]."""
-        return self.table[positions].flatten(-2)
 
 
 class NeighbourConv(SAGEConv):
     """SAGEConv (mean) that sums neighbours in float32 also under bfloat16 autocast."""
 
-    def aggregate(self, inputs: Tensor, index: Tensor, ptr: Tensor | None = None, dim_size: int | None = None) -> Tensor:
+    def aggregate(
+        self, inputs: Tensor, index: Tensor, ptr: Tensor | None = None, dim_size: int | None = None
+    ) -> Tensor:
         return super().aggregate(inputs.float(), index, ptr, dim_size).to(inputs.dtype)
 
 
 class MeshEncoder(nn.Module):
     """Face features -> `depth` residual SAGEConv layers -> three corner vectors a face -> mean over a vertex's faces.
 
-    A vertex's own coordinates also reach its vector directly: so the codes say where it is from the first step on, and
-    training spends its time on precision and context.
+    A vertex's own position also reaches its vector directly, by a linear map. So the codes say where the vertex is from
+    the first step on, and training spends its time on precision and on context.
     """
 
     def __init__(
@@ -67,7 +65,10 @@ class MeshEncoder(nn.Module):
         self.convs = nn.ModuleList(NeighbourConv(dim, dim) for _ in range(depth))
         self.mixes = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
         self.to_corners = nn.Linear(dim, 3 * dim_out)
-        self.to_vertex = nn.Linear(3 * dim_coordinate, dim_out)
+        zero_output(self.to_corners)
+        self.from_position = nn.Linear(3, dim_out)
+        nn.init.orthogonal_(self.from_position.weight)  # distances of vectors are distances of vertices, at first
+        self.levels = levels
 
     def forward(self, batch: MeshBatch) -> Tensor:
         """-> one vector a vertex, float32 [V, dim_out]."""
@@ -77,7 +78,7 @@ class MeshEncoder(nn.Module):
         corners = self.to_corners(x).unflatten(1, (3, -1))
         context = vertex_mean(corners, batch.faces, len(batch.positions))
         with torch.autocast(context.device.type, enabled=False):  # a cell is finer than bfloat16 resolves
-            return context + self.to_vertex(self.features.embed(batch.positions))
+            return context + self.from_position(cell_centres(batch.positions, self.levels))
 
 
 def vertex_mean(corners: Tensor, faces: Tensor, count: int) -> Tensor:
@@ -108,8 +109,14 @@ def face_geometry(corners: Tensor, levels: int) -> Tensor:
 
 
 def fourier_table(levels: int, dim: int) -> Tensor:
-    """Sines and cosines of the cell centres, float32 [levels, dim]; wavelengths from 4 to 4 cells, amplitudes alike."""
+    """Sines and cosines of the cell centres, wavelengths from 4 down to 4 cells, float32 [levels, dim]."""
     centres = cell_centres(torch.arange(levels), levels)
     octaves = torch.linspace(0, max(0.0, math.log2(levels / 2)), (dim + 1) // 2)
     angles = centres[:, None] * (math.pi / 2 * 2**octaves)
-    return (torch.cat([angles.sin(), angles.cos()], dim=1) * (2**-octaves).repeat(2))[:, :dim].contiguous()
+    return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :dim].contiguous()
+
+
+def zero_output(layer: nn.Linear) -> None:
+    """Start a layer that adds to something at zero."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import ResidualVQ
+from vector_quantize_pytorch.vector_quantize_pytorch import kmeans
 
 from ..errors import MeshGPTError
 from ..mesh import DEFAULT_LEVELS, LatticeMesh, TriangleMesh
@@ -38,9 +40,11 @@ class AutoencoderConfig:
     shared_codebook: bool = True
     sample_temperature: float = 0.1  # of the codes while training; 0 always takes the nearest
     codebook_decay: float = 0.99
-    dead_code_share: float = 0.05  # a code used less often than this share of the average is replaced by a vertex of the batch
+    dead_code_share: float = (
+        0.05  # a code used less often than this share of the average is replaced by a vertex of the batch
+    )
     blur: float = 0.4  # standard deviation of the targets, in cells
-    commitment_weight: float = 0.1
+    commitment_weight: float = 0.02  # of squared lengths in cells
     vertex_head_weight: float = 0.5
 
 
@@ -82,8 +86,12 @@ class MeshAutoencoder(nn.Module):
             stochastic_sample_codes=True,
             threshold_ema_dead_code=1e-9,  # set for each batch in `_quantise`: it is relative to the batch's vertices
         )
+        if options.shared_codebook:
+            self._register_state_dict_hook(_drop_aliases)
+            self.register_load_state_dict_pre_hook(_add_aliases)
         self.decoder = MeshDecoder(options.dim, options.decoder_depth, options.dim_codebook, self.levels)
         self.vertex_head = VertexHead(options.dim, options.dim_codebook, self.levels)
+        self.vertex_head.invert(self.encoder.from_position)
         self.register_buffer("blurred", blurred_targets(self.levels, options.blur), persistent=False)
 
     # --- training -------------------------------------------------------------------------------------------------------
@@ -103,18 +111,42 @@ class MeshAutoencoder(nn.Module):
         """
         return self._losses(self._batch(meshes))
 
+    @property
+    def initialised(self) -> bool:
+        """Whether the codebooks have been set; a mesh can be encoded only then."""
+        return bool(self.quantizer.layers[0]._codebook.initted)
+
     @torch.no_grad()
     def initialise_codebooks(self, meshes: Sequence[LatticeMesh]) -> None:
         """Set the codebooks by k-means over these meshes; without this, the first training batch does it.
 
         Best with several times as many vertices as codes, which is more than a training batch has.
         """
-        batch = self._batch(meshes)
-        self._quantise(self.encoder(batch), training=True)
+        self._initialise_codebooks(self.encoder(self._batch(meshes)).float() * (self.levels / 2))
+
+    def _initialise_codebooks(self, residual: Tensor) -> None:
+        """k-means level by level, each over what the levels before left; a shared codebook gets a part from each level."""
+        options = self.options
+        books = list(dict.fromkeys(layer._codebook for layer in self.quantizer.layers))
+        part = options.codebook_size // (options.num_quantizers if options.shared_codebook else 1)
+        sizes = [part] * options.num_quantizers
+        sizes[0] += options.codebook_size - sum(sizes) if options.shared_codebook else 0
+        found = []
+        for size in sizes:
+            codes, members = kmeans(residual[None], size)
+            residual = residual - codes[0][torch.cdist(residual, codes[0]).argmin(dim=1)]
+            found.append((codes, members))
+        if options.shared_codebook:
+            found = [tuple(torch.cat(level, dim=1) for level in zip(*found, strict=True))]
+        for book, (codes, members) in zip(books, found, strict=True):
+            book.embed.copy_(codes)
+            book.cluster_size.copy_(members)
+            book.embed_avg.copy_(codes * members[..., None])
+            book.initted.fill_(True)
 
     def _losses(self, batch: MeshBatch) -> dict[str, Tensor]:
         features = self.encoder(batch)
-        vectors, _, commitment = self._quantise(features, training=self.training)
+        vectors, _, commitment = self._quantise(features)
         context_free = self.vertex_head(vectors)
         logits = context_free[batch.faces] + self.decoder(vectors[batch.faces], batch.mesh_of_face)
         reconstruction = self._cross_entropy(logits, batch.corners)
@@ -132,23 +164,25 @@ class MeshAutoencoder(nn.Module):
             "vertex_accuracy": right.float().mean(),
         }
 
-    def _quantise(self, features: Tensor, training: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def _quantise(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features [V, C] -> quantised vectors [V, C], codes int64 [V, D], commitment loss; always in float32."""
         quantizer = self.quantizer
-        if not training and not all(layer._codebook.initted for layer in quantizer.layers):
+        if not self.training and not self.initialised:
             raise MeshGPTError("The autoencoder has no codebook yet.", "Train it, or load a trained checkpoint.")
         for layer in quantizer.layers:
             usage = self.options.dead_code_share * len(features) / self.options.codebook_size
             layer._codebook.threshold_ema_dead_code = usage
             layer._codebook.reset_cluster_size = 2 * usage
-        quantizer.train(training)
         with torch.autocast(features.device.type, enabled=False):
-            temperature = self.options.sample_temperature
-            features = features.float()
-            vectors, codes, commitment = quantizer(features[None], sample_codebook_temp=temperature)
-        if not training:  # the library leaves it out
-            commitment = (features - vectors[0]).square().mean()
-        return vectors[0], codes[0], commitment.sum()
+            # The quantiser sees lengths in lattice cells, which gives the temperature its meaning: codes a few tenths of a
+            # cell apart are drawn almost alike, codes a cell apart are not confused.
+            scaled = features.float() * (self.levels / 2)
+            if not self.initialised:
+                self._initialise_codebooks(scaled.detach())
+            vectors, codes, commitment = quantizer(scaled[None], sample_codebook_temp=self.options.sample_temperature)
+            if not self.training:  # the library leaves it out
+                commitment = (scaled - vectors[0]).square().mean()
+        return vectors[0] / (self.levels / 2), codes[0], commitment.sum()
 
     def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean cross entropy of logits [..., levels] against the blurred targets int64 [...]."""
@@ -167,7 +201,7 @@ class MeshAutoencoder(nn.Module):
             mesh = mesh.quantised(self.levels)
         batch = self._batch([mesh])
         with self._evaluating():
-            _, codes, _ = self._quantise(self.encoder(batch), training=False)
+            _, codes, _ = self._quantise(self.encoder(batch))
         return codes[batch.faces].cpu().numpy()
 
     @torch.no_grad()
@@ -189,7 +223,9 @@ class MeshAutoencoder(nn.Module):
         corners = positions[faces]
         apart = (corners != corners.roll(1, dims=1)).any(dim=-1).all(dim=-1)
         if not apart.any():
-            raise MeshGPTError("The codes give no face with three different corners.", "Generate again with another seed.")
+            raise MeshGPTError(
+                "The codes give no face with three different corners.", "Generate again with another seed."
+            )
         used, faces = torch.unique(faces[apart], return_inverse=True)
         return TriangleMesh(cell_centres(positions[used], self.levels).cpu().numpy(), faces.cpu().numpy())
 
@@ -212,7 +248,7 @@ class MeshAutoencoder(nn.Module):
         """Codes int64 [B, F, 3, D] of a padded batch (see `forward`); -1 where a face is padding."""
         batch = MeshBatch.from_padded(vertices, faces, face_edges, self.levels)
         with self._evaluating():
-            _, codes, _ = self._quantise(self.encoder(batch), training=False)
+            _, codes, _ = self._quantise(self.encoder(batch))
         padded = codes.new_full((*faces.shape, codes.shape[-1]), -1)
         padded[(faces >= 0).all(dim=-1)] = codes[batch.faces]
         return padded
@@ -237,11 +273,14 @@ class MeshAutoencoder(nn.Module):
         counts = [torch.zeros(size) for size in self.codebook_sizes]
         with self._evaluating():
             for start in range(0, len(meshes), 32):
-                _, codes, _ = self._quantise(self.encoder(self._batch(meshes[start : start + 32])), training=False)
+                _, codes, _ = self._quantise(self.encoder(self._batch(meshes[start : start + 32])))
                 for count, column in zip(counts, codes.cpu().unbind(dim=1), strict=True):
                     count += torch.bincount(column, minlength=len(count))
         return [
-            {"use": (count > 0).float().mean().item(), "perplexity": math.exp(torch.distributions.Categorical(count).entropy())}
+            {
+                "use": (count > 0).float().mean().item(),
+                "perplexity": math.exp(torch.distributions.Categorical(count).entropy()),
+            }
             for count in counts
         ]
 
@@ -269,7 +308,8 @@ class MeshAutoencoder(nn.Module):
 
     def _vectors(self, codes: Tensor) -> Tensor:
         """Codes [..., D] -> quantised vectors [..., C]."""
-        return self.quantizer.get_output_from_indices(codes.flatten(0, -2)[None])[0].unflatten(0, codes.shape[:-1])
+        vectors = self.quantizer.get_output_from_indices(codes.flatten(0, -2)[None])[0]
+        return vectors.unflatten(0, codes.shape[:-1]) / (self.levels / 2)
 
     @torch.no_grad()
     def _lattice_positions(self, codes: np.ndarray | Tensor) -> Tensor:
@@ -284,6 +324,21 @@ class MeshAutoencoder(nn.Module):
             yield
         finally:
             self.train(training)
+
+
+_FIRST, _OTHER = "quantizer.layers.0._codebook.", re.compile(r"quantizer\.layers\.[1-9]\d*\._codebook\.")
+
+
+def _drop_aliases(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """All levels hold the one shared codebook; it is saved once, under the first."""
+    for name in [name for name in state if name.startswith(prefix) and _OTHER.match(name.removeprefix(prefix))]:
+        del state[name]
+
+
+def _add_aliases(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    for name in [name for name in state if name.startswith(prefix + _FIRST)]:
+        for level in range(1, len(module.quantizer.layers)):
+            state[name.replace("layers.0.", f"layers.{level}.", 1)] = state[name]
 
 
 def blurred_targets(levels: int, deviation: float) -> Tensor:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """MeshGPT as a plain Python package: tokenizers, transformer, training, generation.
 
-Names are resolved on first use, so that what needs NumPy only (meshes, the lattice tokenizer, the worker's protocol) never
-imports torch.
+Names are resolved on first use, so that what needs NumPy only (meshes, the lattice tokenizer, the worker's protocol)
+never imports torch.
 """
 
 from importlib import import_module

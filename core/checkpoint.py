@@ -65,10 +65,17 @@ def list_checkpoints(folders: Sequence[str | Path] = ()) -> list[CheckpointInfo]
                 config = read_config(path)
             except MeshGPTError:
                 continue
-            found.append(CheckpointInfo(
-                path.name, path, config["kind"], int(config.get("parameters", 0)), int(config.get("max_faces", 0)),
-                str(config.get("summary", "")), str(config.get("created", "")),
-            ))
+            found.append(
+                CheckpointInfo(
+                    path.name,
+                    path,
+                    config["kind"],
+                    int(config.get("parameters", 0)),
+                    int(config.get("max_faces", 0)),
+                    str(config.get("summary", "")),
+                    str(config.get("created", "")),
+                )
+            )
     return found
 
 
@@ -101,7 +108,9 @@ def dataclass_from(cls: type, values: dict[str, Any], owner: str) -> Any:
     """A config dataclass from JSON values; refuses fields that it does not have."""
     unknown = sorted(set(values) - {field.name for field in fields(cls)})
     if unknown:
-        raise MeshGPTError(f'The model "{owner}" has settings that this version does not know: {", ".join(unknown)}.', _HINT)
+        raise MeshGPTError(
+            f'The model "{owner}" has settings that this version does not know: {", ".join(unknown)}.', _HINT
+        )
     try:
         return cls(**values)
     except TypeError as error:
@@ -164,8 +173,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         try:
             tensors |= load_file(file)
         except (OSError, SafetensorError) as error:
-            raise MeshGPTError(f'The weights "{file.name}" of the model "{path.name}" are damaged.',
-                               "Copy the model again.") from error
+            raise MeshGPTError(
+                f'The weights "{file.name}" of the model "{path.name}" are damaged.', "Copy the model again."
+            ) from error
     return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
 
 
@@ -188,8 +198,12 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
     if isinstance(model.tokenizer, torch.nn.Module):
         tensors |= {f"tokenizer.{name}": value for name, value in model.tokenizer.state_dict().items()}
     vocabulary = model.vocabulary
-    labels = {"words": list(vocabulary.words), "buckets": vocabulary.buckets, "max_words": vocabulary.max_words,
-              "max_pieces": vocabulary.max_pieces}
+    labels = {
+        "words": list(vocabulary.words),
+        "buckets": vocabulary.buckets,
+        "max_words": vocabulary.max_words,
+        "max_pieces": vocabulary.max_pieces,
+    }
     card = details.get("card") or "```json\n" + json.dumps(details, indent=1, default=str) + "\n```\n"
     return save_checkpoint(folder, config=config, tensors=tensors, labels=labels, card=card)
 
@@ -197,8 +211,14 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
 class Checkpoint:
     """A loaded model: a tokenizer, and a transformer over its codes unless the checkpoint is a tokenizer alone."""
 
-    def __init__(self, path: Path, config: dict[str, Any], tokenizer: Tokenizer, transformer: MeshTransformer | None,
-                 labels: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: dict[str, Any],
+        tokenizer: Tokenizer,
+        transformer: MeshTransformer | None,
+        labels: dict[str, Any],
+    ) -> None:
         self.path, self.name, self.config = path, path.name, config
         self.tokenizer, self.transformer, self.labels = tokenizer, transformer, labels
 
@@ -210,18 +230,27 @@ class Checkpoint:
         return next(owner.parameters()).device if isinstance(owner, torch.nn.Module) else torch.device("cpu")
 
     def stream(
-        self, prompt: str | Sequence[str] = "", count: int = 1, faces: int | None = None, seed: int = 0,
-        max_faces: int | None = None, cancelled: Callable[[], bool] | None = None, **sampling: Any,
+        self,
+        prompt: str | Sequence[str] = "",
+        count: int = 1,
+        faces: int | None = None,
+        seed: int = 0,
+        max_faces: int | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        **sampling: Any,
     ) -> Iterator[FaceEvent | MeshEvent]:
         """Generate `count` meshes a prompt in one batch, as events face by face; mesh i has the seed `seed + i`.
 
-        `faces`: about how many faces are asked for (None: the model decides); `max_faces`: the cap. `sampling`: fields of
-        SamplingConfig (temperature, top_p, top_k, min_p, guidance, manifold). Raises Cancelled when `cancelled()` is true.
+        `faces`: about how many faces are asked for (None: the model decides); `max_faces`: the cap. `sampling`: fields
+        of SamplingConfig (temperature, top_p, top_k, min_p, guidance, manifold). Raises Cancelled when `cancelled()`
+        is true.
         """
         from .generation import MeshEvent, Sampler, SamplingConfig
 
         if self.transformer is None:
-            raise MeshGPTError(f'"{self.name}" is a tokenizer: it can reconstruct, not generate.', "Choose another model.")
+            raise MeshGPTError(
+                f'"{self.name}" is a tokenizer: it can reconstruct, not generate.', "Choose another model."
+            )
         limit = self.transformer.config.max_faces
         prompts = [p for p in ([prompt] if isinstance(prompt, str) else prompt) for _ in range(count)]
         if count < 1 or not prompts or faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
@@ -230,8 +259,9 @@ class Checkpoint:
         settings = dataclass_from(SamplingConfig, {**defaults, **sampling}, self.name)
         wanted = min(faces, limit) if faces else 0
         seeds = [(seed + i) % 2**63 for i in range(len(prompts))]
-        sampler = Sampler(self.transformer, prompts, [wanted] * len(prompts), seeds, settings,
-                          min(max_faces or limit, limit))
+        sampler = Sampler(
+            self.transformer, prompts, [wanted] * len(prompts), seeds, settings, min(max_faces or limit, limit)
+        )
         used = {"model": self.name, "faces": faces or 0, "device": str(self.device), **asdict(settings)}
         for event in sampler.stream(cancelled or (lambda: False)):
             if isinstance(event, MeshEvent):
@@ -239,8 +269,13 @@ class Checkpoint:
             yield event
 
     def generate(
-        self, prompt: str | Sequence[str] = "", count: int = 1, faces: int | None = None, seed: int = 0,
-        on_face: Callable[[FaceEvent], None] | None = None, **settings: Any,
+        self,
+        prompt: str | Sequence[str] = "",
+        count: int = 1,
+        faces: int | None = None,
+        seed: int = 0,
+        on_face: Callable[[FaceEvent], None] | None = None,
+        **settings: Any,
     ) -> list[GeneratedMesh]:
         """The meshes of `stream`, in order; `on_face` is called with every face as it comes."""
         from .generation import MeshEvent
@@ -255,7 +290,9 @@ class Checkpoint:
 
 
 def load_checkpoint(path_or_name: str | Path | None = None, device: str | None = None) -> Checkpoint:
-    """Load a checkpoint by path or name (None: the default model) onto a device (None: MESHGPT_DEVICE, else the best)."""
+    """Load a checkpoint by path or name (None: the default model) onto a device (None: MESHGPT_DEVICE, else the
+    best).
+    """
     import torch
 
     from .conditioning import Vocabulary
@@ -270,7 +307,9 @@ def load_checkpoint(path_or_name: str | Path | None = None, device: str | None =
         tokenizer = tokenizer_from_config(config["tokenizer"])
         labels = json.loads((path / "labels.json").read_text(encoding="utf-8"))
     except (KeyError, OSError, ValueError) as error:
-        raise MeshGPTError(f'The model "{path.name}" is incomplete: {error}.', "Copy the whole folder again.") from error
+        raise MeshGPTError(
+            f'The model "{path.name}" is incomplete: {error}.', "Copy the whole folder again."
+        ) from error
     transformer = None
     if config["kind"] == "transformer":
         sizes = dataclass_from(TransformerConfig, config.get("transformer", {}), path.name)
@@ -289,4 +328,6 @@ def _load_weights(module: Any, tensors: dict[str, Tensor], prefix: str, name: st
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
-        raise MeshGPTError(f'The weights of the model "{name}" do not fit its config.json.', "Copy it again.") from error
+        raise MeshGPTError(
+            f'The weights of the model "{name}" do not fit its config.json.', "Copy it again."
+        ) from error

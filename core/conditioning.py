@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Prefix conditions: what the user asks for becomes tokens before the first face, each of which can be left out.
 
-A prompt is a handful of words; each word is the sum of a learned vector (when training knew the word) and of the vectors of
-its character n-grams (fastText, Bojanowski et al., arXiv 1607.04606), so that unknown words still mean something. A face count
-is a Fourier embedding of its logarithm. In training each condition is dropped at random, which is what classifier-free
-guidance (Ho and Salimans, arXiv 2207.12598) needs.
+A prompt is a handful of words; each word is the sum of a learned vector (when training knew the word) and of the
+vectors of its character n-grams (fastText, Bojanowski et al., arXiv 1607.04606), so that unknown words still mean
+something. A face count is a Fourier embedding of its logarithm. In training each condition is dropped at random, which
+is what classifier-free guidance (Ho and Salimans, arXiv 2207.12598) needs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _COUNT_FREQUENCIES = 16
 
 @dataclass(frozen=True)
 class Conditions:
-    """Conditions of a batch. words int64 [B, W, G]: ids of the pieces of each word, 0 where empty; faces float [B], 0: none."""
+    """Conditions of a batch. words int64 [B, W, G]: ids of the pieces of each word, 0 where empty; faces float [B],
+    0: none.
+    """
 
     words: Tensor
     faces: Tensor
@@ -44,7 +46,9 @@ class Conditions:
 
 
 class Vocabulary:
-    """Words of the training labels and hashed character n-grams -> piece ids. Id 0 is empty, ids 1.. are words, then n-grams."""
+    """Words of the training labels and hashed character n-grams -> piece ids. Id 0 is empty, ids 1.. are words, then
+    n-grams.
+    """
 
     def __init__(self, words: Sequence[str], buckets: int = 2048, max_words: int = 6, max_pieces: int = 12) -> None:
         self.words = tuple(words)
@@ -66,7 +70,11 @@ class Vocabulary:
 
     def _lemma(self, word: str) -> str | None:
         """The word as training knew it; a plural counts as its singular and the other way round."""
-        forms = (word, word[:-1] if word.endswith("s") else word + "s", word[:-2] if word.endswith("es") else word + "es")
+        forms = (
+            word,
+            word[:-1] if word.endswith("s") else word + "s",
+            word[:-2] if word.endswith("es") else word + "es",
+        )
         return next((form for form in forms if form in self._ids), None)
 
     def pieces(self, word: str, known: bool = True) -> list[int]:
@@ -79,7 +87,9 @@ class Vocabulary:
         return (ids + [first + zlib.crc32(gram.encode()) % self.buckets for gram in grams])[: self.max_pieces]
 
     def encode(self, prompts: Sequence[str], known: Sequence[bool] | None = None) -> Tensor:
-        """Prompts -> piece ids int64 [B, W, G]. The last words win when there are too many: the head noun comes last."""
+        """Prompts -> piece ids int64 [B, W, G]. The last words win when there are too many: the head noun comes
+        last.
+        """
         ids = torch.zeros(len(prompts), self.max_words, self.max_pieces, dtype=torch.long)
         for row, prompt in enumerate(prompts):
             for place, word in enumerate(self.split(prompt)[-self.max_words :]):
@@ -89,7 +99,9 @@ class Vocabulary:
 
 
 class PrefixConditions(nn.Module):
-    """Conditions -> prefix tokens [B, P, d]: W words, the face count, and the start token, whose state predicts the first slot."""
+    """Conditions -> prefix tokens [B, P, d]: W words, the face count, and the start token, whose state predicts the
+    first slot.
+    """
 
     def __init__(self, dim: int, vocabulary: Vocabulary, width: int = 96) -> None:
         super().__init__()

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sampling meshes face by face: KV-cached, seeded, rule-checked, streamed; every face is an event, every event can be the last.
+"""Sampling meshes face by face: KV-cached, seeded, rule-checked, streamed; every face is an event, every event can be
+the last.
 
-Shapes: B rows, G branches of guidance (1 or 2; rows of the second follow those of the first), V vertices so far, N slots,
-D residual levels, K draws for a new vertex, d trunk width.
+Shapes: B rows, G branches of guidance (1 or 2; rows of the second follow those of the first), V vertices so far, N
+slots, D residual levels, K draws for a new vertex, d trunk width.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _NEVER = -1e9
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How to draw. temperature 0: the likeliest choice each time. guidance 1: the conditions as they are; above: overstated."""
+    """How to draw. temperature 0: the likeliest choice each time. guidance 1: the conditions as they are; above:
+    overstated.
+    """
 
     temperature: float = 1.0
     top_p: float = 0.95
@@ -40,7 +43,9 @@ class SamplingConfig:
     draws: int = 8  # candidates for a new vertex, of which the first that keeps the rules is taken
 
     def __post_init__(self) -> None:
-        if not (0 <= self.temperature <= 10 and 0 < self.top_p <= 1 and 0 <= self.min_p < 1 and 0 <= self.guidance <= 20):
+        if not (
+            0 <= self.temperature <= 10 and 0 < self.top_p <= 1 and 0 <= self.min_p < 1 and 0 <= self.guidance <= 20
+        ):
             raise MeshGPTError(
                 f"Sampling cannot use temperature {self.temperature}, top_p {self.top_p}, min_p {self.min_p}, "
                 f"guidance {self.guidance}.",
@@ -98,21 +103,28 @@ def filtered_probabilities(logits: Tensor, config: SamplingConfig) -> Tensor:
 def draw(probabilities: Tensor, uniform: Tensor) -> Tensor:
     """One index [...] of probabilities [..., C] by inverse transform of uniform numbers [...] in [0, 1)."""
     cumulative = probabilities.cumsum(dim=-1)
-    # Scaled by the total, rounding cannot lead past the last index that has any probability.
-    return (cumulative <= uniform[..., None] * cumulative[..., -1:]).sum(dim=-1).clamp(max=probabilities.shape[-1] - 1)
+    # Kept below the total, whatever the rounding, so that it never leads past the last index with any probability.
+    point = uniform.clamp(max=1 - 1e-6)[..., None] * cumulative[..., -1:]
+    return (cumulative <= point).sum(dim=-1)
 
 
 class Sampler:
     """One batch of meshes on their way. `stream()` yields events until every row has finished."""
 
     def __init__(
-        self, model: MeshTransformer, prompts: Sequence[str], faces: Sequence[int], seeds: Sequence[int],
-        config: SamplingConfig, max_faces: int,
+        self,
+        model: MeshTransformer,
+        prompts: Sequence[str],
+        faces: Sequence[int],
+        seeds: Sequence[int],
+        config: SamplingConfig,
+        max_faces: int,
     ) -> None:
         self.model, self.config, self.max_faces = model, config, max_faces
         self.prompts, self.seeds = list(prompts), list(seeds)
         self.device = next(model.parameters()).device
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        # At temperature 0 only retries draw, and they must not make the mesh depend on the seed.
+        self.generators = [torch.Generator().manual_seed(seed if config.temperature else 0) for seed in seeds]
         conditions = Conditions(model.vocabulary.encode(prompts), torch.tensor([float(f) for f in faces]))
         # Guidance cannot move a row that asks for nothing; then one branch does.
         asked = bool(conditions.words.any() or conditions.faces.any())
@@ -174,7 +186,9 @@ class Sampler:
         return 2 if self.guided else 1
 
     def _uniform(self) -> Tensor:
-        """Uniform numbers [B, 3, 2 + K D] of one face; each row draws from its own seed, whatever else is in the batch."""
+        """Uniform numbers [B, 3, 2 + K D] of one face; each row draws from its own seed, whatever else is in the
+        batch.
+        """
         size = (3, 2 + self.config.draws * self.codes.shape[-1])
         numbers = torch.stack([torch.rand(size, generator=self.generators[row]) for row in self.rows])
         return numbers.to(self.device)
@@ -186,11 +200,21 @@ class Sampler:
         conditioned, free = log_p.chunk(2)
         return free + self.config.guidance * (conditioned - free)
 
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        """Filtered probabilities of logits [B or B K, C]. The likeliest choice that broke a rule would break it again,
+        so
+        at temperature 0 a row draws freely while it retries."""
+        p = filtered_probabilities(logits, self.config)
+        if self.config.temperature or not any(self.failures):
+            return p
+        failed = torch.tensor([bool(count) for count in self.failures], device=self.device)
+        return torch.where(failed.repeat_interleave(len(p) // len(failed))[:, None], logits.softmax(dim=-1), p)
+
     def _choose(
         self, hidden: Tensor, slot: int, face: list[Tensor], place: Tensor, uniform: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Vertex id [B] of the next slot, whether it keeps the rules [B], and whether the mesh ends instead [B]."""
-        head, rules, config = self.model.head, self.rules, self.config
+        head, rules = self.model.head, self.rules
         face_span = max(self.face_counts) + 1
         vertex_span = 3 * face_span
         allowed = rules.candidates(slot, face, face_span, vertex_span)
@@ -199,10 +223,10 @@ class Sampler:
         gate[:, COPY].masked_fill_(~any_allowed, _NEVER)
         if slot == 0:
             gate[:, END].masked_fill_(place == 0, _NEVER)
-        choice = draw(filtered_probabilities(gate, config), uniform[:, 0])
+        choice = draw(self._probabilities(gate), uniform[:, 0])
 
         pointer = self._pointer_log_p(hidden, place, vertex_span).masked_fill(~allowed, _NEVER)
-        vertex = draw(filtered_probabilities(pointer, config), uniform[:, 1])
+        vertex = draw(self._probabilities(pointer), uniform[:, 1])
         is_new = choice == NEW
         ok = torch.where(is_new, is_new, any_allowed)
         # A look at is_new would make a GPU wait; a CPU has the value at hand, and saves the draw.
@@ -230,7 +254,9 @@ class Sampler:
     def _draw_new(
         self, hidden: Tensor, slot: int, face: list[Tensor], uniform: Tensor, vertex_span: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes [B, D] and order key [B] of the first of K drawn vertices that keeps the rules, and whether one does [B]."""
+        """Codes [B, D] and order key [B] of the first of K drawn vertices that keeps the rules, and whether one does
+        [B].
+        """
         draws, levels = self.config.draws, self.codes.shape[-1]
         head = self.model.head.codes
         uniform = uniform.unflatten(-1, (draws, levels))
@@ -238,7 +264,7 @@ class Sampler:
         codes = []
         for level in range(levels):
             log_p = self._guide(head.logits(context, level).float().log_softmax(-1))
-            code = draw(filtered_probabilities(log_p, self.config), uniform[:, :, level].flatten())
+            code = draw(self._probabilities(log_p), uniform[:, :, level].flatten())
             codes.append(code)
             context = head.extend(context, level, code.repeat(self._branches()))
         drawn = torch.stack(codes, dim=-1).unflatten(0, (-1, draws))
@@ -274,7 +300,8 @@ class Sampler:
                 yield FaceEvent(row, self.face_counts[i], triangles[i])
             self.face_counts[i] += good
             self.failures[i] = 0 if good else self.failures[i] + 1
-            if self.face_counts[i] >= self.max_faces or self.failures[i] >= self.config.attempts:
+            tries = self.config.attempts * (1 if self.face_counts[i] else 10)  # a mesh needs its first face
+            if self.face_counts[i] >= self.max_faces or self.failures[i] >= tries:
                 stopped.append(i)
         if stopped:
             yield from self._finish(stopped, ended=False)
@@ -284,13 +311,22 @@ class Sampler:
         for i in indices:
             row, count = self.rows[i], self.face_counts[i]
             if count == 0:
-                raise MeshGPTError("The model could not make a single face.", "Try another seed or a higher temperature.")
+                raise MeshGPTError(
+                    "The model could not make a single face.", "Try another seed or a higher temperature."
+                )
             used, faces = torch.unique(self.rules.faces[i, :count], return_inverse=True)
             points = self.model.tokenizer.positions(self.codes[i, used]).float().cpu().numpy()
-            yield MeshEvent(row, GeneratedMesh(
-                points, faces.cpu().numpy(), ended=ended, seed=self.seeds[row], prompt=self.prompts[row],
-                attempts=self.total_attempts[row],
-            ))
+            yield MeshEvent(
+                row,
+                GeneratedMesh(
+                    points,
+                    faces.cpu().numpy(),
+                    ended=ended,
+                    seed=self.seeds[row],
+                    prompt=self.prompts[row],
+                    attempts=self.total_attempts[row],
+                ),
+            )
         gone = set(indices)
         left = [i for i in range(len(self.rows)) if i not in gone]
         self._keep(left)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Triangle meshes as arrays: normalise, quantise, weld, canonical order, face adjacency, validity. NumPy only.
 
-The canonical order is MeshGPT's (arXiv 2311.15475, section 3.1), after PolyGen: vertices sorted z-y-x from the lowest, each
-face rotated so that its lowest vertex comes first (winding kept), faces sorted by their vertices.
+The canonical order is MeshGPT's (arXiv 2311.15475, section 3.1), after PolyGen: vertices sorted z-y-x from the lowest,
+each face rotated so that its lowest vertex comes first (winding kept), faces sorted by their vertices.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class MeshReport:
-    """What is sound and what is not about a mesh. An edge is an unordered pair of vertices, counted by the faces on it."""
+    """What is sound and what is not about a mesh. An edge is an unordered pair of vertices, counted by the faces on
+    it.
+    """
 
     vertices: int
     faces: int
@@ -90,7 +92,9 @@ class TriangleMesh:
         side = float((hi - lo).max())
         # Below float32's resolution at that distance from the origin the shape is rounding noise, not geometry.
         if side <= 4 * np.finfo(np.float32).eps * max(float(np.abs(lo).max()), float(np.abs(hi).max())) or side == 0.0:
-            raise MeshGPTError("The mesh has no size: all its vertices are at one point.", "Give a mesh with an extent.")
+            raise MeshGPTError(
+                "The mesh has no size: all its vertices are at one point.", "Give a mesh with an extent."
+            )
         return Frame((lo + hi) / 2, side / (2 * HALF_EXTENT))
 
     def normalised(self) -> tuple[TriangleMesh, Frame]:
@@ -100,7 +104,8 @@ class TriangleMesh:
         return TriangleMesh(np.clip(points, -1e30, 1e30), self.faces), self.frame
 
     def quantised(self, levels: int = DEFAULT_LEVELS) -> LatticeMesh:
-        """The canonical mesh on a lattice of `levels` cells per axis over [-1, 1]: welded, no degenerate or duplicate face.
+        """The canonical mesh on a lattice of `levels` cells per axis over [-1, 1]: welded, no degenerate or duplicate
+        face.
 
         Raises MeshGPTError when no face is left, or the mesh is too large to place on a lattice of that many levels.
         """
@@ -121,8 +126,8 @@ class TriangleMesh:
 class LatticeMesh:
     """A canonical mesh on an integer lattice: what tokenizers encode.
 
-    `positions` int64 [V, 3] (x, y, z; each in [0, levels)), sorted z-y-x and unique; `faces` int64 [F, 3], lowest vertex first,
-    sorted. `frame` leads from lattice space [-1, 1] back to the source's units, where there was a source.
+    `positions` int64 [V, 3] (x, y, z; each in [0, levels)), sorted z-y-x and unique; `faces` int64 [F, 3], lowest
+    vertex first, sorted. `frame` leads from lattice space [-1, 1] back to the source's units, where there was a source.
     """
 
     def __init__(self, positions: np.ndarray, faces: np.ndarray, levels: int, frame: Frame | None = None) -> None:
@@ -135,7 +140,9 @@ class LatticeMesh:
         return f"LatticeMesh({len(self.positions)} vertices, {len(self.faces)} faces, {self.levels} levels)"
 
     @classmethod
-    def canonical(cls, positions: np.ndarray, faces: np.ndarray, levels: int, frame: Frame | None = None) -> LatticeMesh:
+    def canonical(
+        cls, positions: np.ndarray, faces: np.ndarray, levels: int, frame: Frame | None = None
+    ) -> LatticeMesh:
         """Weld by position, drop degenerate and duplicate faces and unused vertices, and put all in canonical order.
 
         Of two faces on the same three vertices the first in canonical order stays. The result may have no faces.
@@ -164,15 +171,16 @@ class LatticeMesh:
 def lattice_cells(points: np.ndarray, levels: int = DEFAULT_LEVELS) -> np.ndarray:
     """Cells int64 [..., 3], each in [0, levels), of points [..., 3] in [-1, 1].
 
-    The middle of a symmetric mesh lies on the border of two cells, where rounding noise would tear its plane of symmetry in
-    two (21% of the meshes up to 400 faces measured); a thousandth of a cell keeps it in one.
+    The middle of a symmetric mesh lies on the border of two cells, where rounding noise would tear its plane of
+    symmetry in two (21% of the meshes up to 400 faces measured); a thousandth of a cell keeps it in one.
     """
     cells = np.floor((np.asarray(points, np.float64) + 1) * (levels / 2) + _NUDGE)
     return np.clip(cells, 0, levels - 1).astype(np.int64)
 
 
 def face_adjacency(faces: np.ndarray, share: Literal["edge", "vertex"] = "edge") -> np.ndarray:
-    """Pairs of faces that share an edge (or a vertex), int64 [2, E]: both directions, no self loops, sorted, each pair once.
+    """Pairs of faces that share an edge (or a vertex), int64 [2, E]: both directions, no self loops, sorted, each pair
+    once.
 
     `faces` int64 [F, 3]. Sorts the F x 3 edges (or corners): O(F log F + E), never an F x F matrix.
     """
@@ -204,7 +212,8 @@ def face_components(faces: np.ndarray) -> np.ndarray:
     used, local = np.unique(faces, return_inverse=True)
     local = local.reshape(-1, 3)
     label = np.arange(len(used))
-    # Hook each vertex to the lowest label among its faces, then jump pointers; both halve the depth, so O(F log F) in all.
+    # Hook each vertex to the lowest label among its faces, then jump pointers; both halve the depth, so O(F log F) in
+    # all.
     while True:
         low = label[local].min(axis=1)
         before = label.copy()

@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules a face must keep while it is sampled: which earlier vertices a slot may copy, and which new vertices it may name.
+"""Rules a face must keep while it is sampled: which earlier vertices a slot may copy, and which new vertices it may
+name.
 
-Always: three different vertices, and no second face on the same three. With canonical order (where the tokenizer's codes tell
-it): lowest vertex first, faces ascending. With the manifold rule: no directed edge twice, hence no edge with more than two
-faces. All rows of a batch at once, without a look at any value on the host.
+Always: three different vertices, and no second face on the same three. With canonical order (where the tokenizer's
+codes tell it): lowest vertex first, faces ascending. With the manifold rule: no directed edge twice, hence no edge with
+more than two faces. All rows of a batch at once, without a look at any value on the host.
 
 Shapes: B rows, V vertices known so far (capacity), F faces so far (capacity), K candidates for a new vertex.
 """
@@ -47,7 +48,9 @@ class FaceRules:
             return allowed
         faces = self.faces[:, :face_span]
         following = faces.roll(-1, dims=-1)
-        blocked = torch.zeros(len(faces), vertex_span + 1, dtype=torch.bool, device=faces.device)  # last column: discard
+        blocked = torch.zeros(
+            len(faces), vertex_span + 1, dtype=torch.bool, device=faces.device
+        )  # last column: discard
         first, newest = face[0][:, None, None], face[-1][:, None, None]
         if slot == 2:
             on_both = (faces == first).any(-1) & (faces == newest).any(-1)
@@ -78,7 +81,9 @@ class FaceRules:
         return ok & (~tied | (keys > last[:, 2]))
 
     def accepts_new(self, slot: int, face: list[Tensor], keys: Tensor, vertex_span: int) -> Tensor:
-        """Whether new vertices with keys [B, K] may stand in the slot: in order, and not an earlier vertex, bool [B, K]."""
+        """Whether new vertices with keys [B, K] may stand in the slot: in order, and not an earlier vertex, bool [B,
+        K].
+        """
         ids = torch.arange(vertex_span, device=keys.device)
         known = (keys[:, :, None] == self.keys[:, None, :vertex_span]) & (ids < self.vertex_count[:, None])[:, None]
         return self.in_order(slot, face, keys) & ~known.any(-1)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The training loop: any task (transformer, tokenizer), resumable to the same loss, metrics as JSON lines.
 
-A run is a folder: `metrics.jsonl`, `state.json` and `state.safetensors` (weights, averaged weights, optimisers), `best.safetensors`
-(averaged weights at the lowest validation loss) and, at the end, `model/`: the checkpoint.
+A run is a folder: `metrics.jsonl`, `state.json` and `state.safetensors` (weights, averaged weights, optimisers),
+`best.safetensors` (averaged weights at the lowest validation loss) and, at the end, `model/`: the checkpoint.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from .errors import Cancelled, MeshGPTError
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train. Learning rates warm up linearly, stay, and fall linearly to 2% over the last `cooldown` of all steps.
+    """How to train. Learning rates warm up linearly, stay, and fall linearly to 2% over the last `cooldown` of all
+    steps.
 
-    Matrices of the trunk learn by Muon (Jordan et al. 2024) when `muon`, everything else by AdamW. To lengthen or shorten a
-    run, resume it with other `steps`: the schedule follows.
+    Matrices of the trunk learn by Muon (Jordan et al. 2024) when `muon`, everything else by AdamW. To lengthen or
+    shorten a run, resume it with other `steps`: the schedule follows.
     """
 
     out: str
@@ -211,8 +212,15 @@ class Trainer:
             for parameter, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{number}.{parameter}.{key}": torch.as_tensor(v) for key, v in state.items()}
         _write_tensors(self.folder / "state.safetensors", tensors)
-        state = {"step": self.step, "epoch": self.epoch, "index": self.index, "faces_seen": self.faces_seen,
-                 "best": self.best, "best_metrics": self.best_metrics, "config": asdict(self.config)}
+        state = {
+            "step": self.step,
+            "epoch": self.epoch,
+            "index": self.index,
+            "faces_seen": self.faces_seen,
+            "best": self.best,
+            "best_metrics": self.best_metrics,
+            "config": asdict(self.config),
+        }
         temporary = self.folder / "state.json.tmp"
         temporary.write_text(json.dumps(state, indent=1))
         os.replace(temporary, self.folder / "state.json")

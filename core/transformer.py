@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The decoder-only transformer over face codes (MeshGPT, arXiv 2311.15475, section 3.2) with a pointer-generator head.
 
-Blind to the tokenizer: it sees codes [F, 3, D], coordinates through `tokenizer.positions`, and a vertex's identity = its codes.
-The trunk takes one step a vertex slot. Shapes: B batch, F faces, N = 3 F slots, D residual levels, P prefix tokens, d width.
+Blind to the tokenizer: it sees codes [F, 3, D], coordinates through `tokenizer.positions`, and a vertex's identity =
+its codes. The trunk takes one step a vertex slot. Shapes: B batch, F faces, N = 3 F slots, D residual levels, P prefix
+tokens, d width.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ class MeshTransformer(nn.Module):
         return self.trunk(x)[:, self.prefix.length - 1 :]
 
     def nll(self, codes: Tensor, lengths: Tensor, conditions: Conditions) -> Tensor:
-        """Negative log-likelihood in nats of each mesh [B], its end included. codes [B, F, 3, D], lengths [B] in faces."""
+        """Negative log-likelihood in nats of each mesh [B], its end included. codes [B, F, 3, D], lengths [B] in
+        faces.
+        """
         codes = codes.flatten(1, 2)
         return self.head.nll(self.hidden(codes, conditions), codes, self.identity(codes), lengths)
 

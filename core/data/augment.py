@@ -40,7 +40,10 @@ def augment(
     side = max(float((hi - lo).max()), 1e-12)
     cells = lattice_cells((vertices - (lo + hi) / 2) * (2 * HALF_EXTENT / side), levels)
     if config.shift and rng.random() < config.shift_probability:
-        low, high = -np.minimum(cells.min(axis=0), config.shift), np.minimum(levels - 1 - cells.max(axis=0), config.shift)
+        low, high = (
+            -np.minimum(cells.min(axis=0), config.shift),
+            np.minimum(levels - 1 - cells.max(axis=0), config.shift),
+        )
         cells = cells + rng.integers(low, high + 1)
     result = LatticeMesh.canonical(cells, faces, levels)
     return result if len(result.faces) else mesh.quantised(levels)

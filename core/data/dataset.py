@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Data sets: meshes with labels from a folder of mesh files, an .npz archive, or the procedural shapes; split by family."""
+"""Data sets: meshes with labels from a folder of mesh files, an .npz archive, or the procedural shapes; split by
+family.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ class MeshDataset:
         """Training and validation part; all samples of a family are on the same side."""
         families = sorted({s.family or (s.label,) for s in self.samples})
         order = np.random.default_rng(seed).permutation(len(families))
-        held_out = {families[i] for i in order[: max(1, round(len(families) * fraction))]} if len(families) > 1 else set()
+        held_out = (
+            {families[i] for i in order[: max(1, round(len(families) * fraction))]} if len(families) > 1 else set()
+        )
         train = tuple(s for s in self.samples if (s.family or (s.label,)) not in held_out)
         validation = tuple(s for s in self.samples if (s.family or (s.label,)) in held_out)
         return MeshDataset(train, self.source), MeshDataset(validation or train, self.source)
@@ -88,20 +92,26 @@ def load_dataset(source: str | Path, seed: int = 0) -> MeshDataset:
         return _from_folder(path)
     if path.suffix == ".npz" and path.is_file():
         return _from_archive(path)
-    raise MeshGPTError(f'There is no data set at "{path}".', "Give a folder of mesh files, an .npz archive, or procedural.")
+    raise MeshGPTError(
+        f'There is no data set at "{path}".', "Give a folder of mesh files, an .npz archive, or procedural."
+    )
 
 
 def _procedural(name: str, seed: int) -> MeshDataset:
     from .shapes import procedural_meshes
 
     count = int(name.partition(":")[2] or 512)
-    samples = [Sample(mesh, label, label, "", "", (label, str(i))) for i, (mesh, label) in
-               enumerate(procedural_meshes(count, seed))]
+    samples = [
+        Sample(mesh, label, label, "", "", (label, str(i)))
+        for i, (mesh, label) in enumerate(procedural_meshes(count, seed))
+    ]
     return MeshDataset(tuple(samples), f"{count} procedural shapes")
 
 
 def _from_archive(path: Path) -> MeshDataset:
-    """vertices [sum V, 3], faces [sum F, 3] local to each mesh, vertex_offsets and face_offsets [M + 1]; records in the .json."""
+    """vertices [sum V, 3], faces [sum F, 3] local to each mesh, vertex_offsets and face_offsets [M + 1]; records in
+    the .json.
+    """
     records_path = path.with_suffix(".json")
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -130,7 +140,9 @@ def _from_archive(path: Path) -> MeshDataset:
 
 
 def _from_folder(folder: Path) -> MeshDataset:
-    """Every readable mesh file below the folder; the label is the file's name in words, the family that and its folder."""
+    """Every readable mesh file below the folder; the label is the file's name in words, the family that and its
+    folder.
+    """
     from ..meshio import MESH_SUFFIXES, load_mesh
 
     samples, skipped = [], []
@@ -141,19 +153,23 @@ def _from_folder(folder: Path) -> MeshDataset:
         except MeshGPTError as error:
             skipped.append(f"{path.name}: {error.message}")
     if not samples:
-        raise MeshGPTError(f'No mesh file in "{folder}" could be read.', "Put .obj, .ply, .stl, .glb or .off files there.")
+        raise MeshGPTError(
+            f'No mesh file in "{folder}" could be read.', "Put .obj, .ply, .stl, .glb or .off files there."
+        )
     return MeshDataset(tuple(samples), f"{folder.name} ({len(samples)} meshes)", tuple(skipped))
 
 
 def label_from_name(stem: str) -> str:
-    """"tablePlastic_02" -> "table plastic": words of a file name, without numbers and single letters."""
+    """ "tablePlastic_02" -> "table plastic": words of a file name, without numbers and single letters."""
     spaced = "".join(f" {c.lower()}" if c.isupper() else c if c.isalpha() else " " for c in stem)
     words = [word for word in spaced.split() if len(word) > 1]
     return " ".join(words) or "mesh"
 
 
 def length_buckets(lengths: Sequence[int], edges: Sequence[int]) -> dict[int, list[int]]:
-    """Indices by the smallest bucket edge that holds them; few fixed shapes keep training fast (docs/ARCHITECTURE.md)."""
+    """Indices by the smallest bucket edge that holds them; few fixed shapes keep training fast
+    (docs/ARCHITECTURE.md).
+    """
     buckets: dict[int, list[int]] = {edge: [] for edge in edges}
     for index, length in enumerate(lengths):
         fitting = [edge for edge in edges if edge >= length]

@@ -28,7 +28,9 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class KVCache:
-    """Keys and values [layers, B, H, capacity, K], written in place; each row has its own position, so rows can step back."""
+    """Keys and values [layers, B, H, capacity, K], written in place; each row has its own position, so rows can step
+    back.
+    """
 
     def __init__(self, layers: int, batch: int, heads: int, capacity: int, width: int, like: Tensor) -> None:
         self.keys = like.new_zeros(layers, batch, heads, capacity, width)
@@ -69,8 +71,12 @@ class Attention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.out(rearrange(y, "b h t k -> b t (h k)"))
 
-    def step(self, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, at: Tensor, mask: Tensor) -> Tensor:
-        """One position a row: x [B, 1, d], written to the cache at positions at [B]; mask [B, 1, 1, span] of what is seen."""
+    def step(
+        self, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, at: Tensor, mask: Tensor
+    ) -> Tensor:
+        """One position a row: x [B, 1, d], written to the cache at positions at [B]; mask [B, 1, 1, span] of what is
+        seen.
+        """
         q, k, v = self.project(x, cos, sin)
         rows = torch.arange(x.shape[0], device=x.device)
         keys[rows, :, at] = k[:, :, 0]

@@ -1,12 +1,14 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pointer-generator head: a vertex slot either copies an earlier vertex of the mesh, or names a new one by its codes.
+"""The pointer-generator head: a vertex slot either copies an earlier vertex of the mesh, or names a new one by its
+codes.
 
-Five of six vertex slots of a triangle mesh repeat an earlier vertex, so the head first decides copy / new / end of mesh (after
-See et al., arXiv 1704.04368). To copy, it points by attention at the earlier slots, those of one vertex summed; a new vertex's
-codes follow one after another from a small causal MLP.
+Five of six vertex slots of a triangle mesh repeat an earlier vertex, so the head first decides copy / new / end of mesh
+(after See et al., arXiv 1704.04368). To copy, it points by attention at the earlier slots, those of one vertex summed;
+a new vertex's codes follow one after another from a small causal MLP.
 
-Shapes: B batch, N vertex slots, Q = N + 1 queries (the last only for the end of the mesh), D residual levels, d trunk width.
+Shapes: B batch, N vertex slots, Q = N + 1 queries (the last only for the end of the mesh), D residual levels, d trunk
+width.
 """
 
 from __future__ import annotations
@@ -32,8 +34,12 @@ class CodeHead(nn.Module):
         self.codes = nn.ModuleList(nn.Embedding(size, width) for size in codebook_sizes[:-1])
         self.level = nn.Parameter(torch.randn(len(codebook_sizes), width) * 0.02)
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.RMSNorm(width), nn.Linear(width, 3 * width, bias=False), nn.GELU(),
-                          nn.Linear(3 * width, width, bias=False))
+            nn.Sequential(
+                nn.RMSNorm(width),
+                nn.Linear(width, 3 * width, bias=False),
+                nn.GELU(),
+                nn.Linear(3 * width, width, bias=False),
+            )
             for _ in range(depth)
         )
         self.norm = nn.RMSNorm(width)

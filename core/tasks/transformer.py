@@ -111,8 +111,13 @@ class TransformerTask:
         return {"loss": total / faces, "bits_per_face": total / faces / math.log(2)}
 
     def export(self, folder: Path, metrics: dict[str, Any]) -> None:
-        details = {"data": self.dataset.source, "training_meshes": len(self.train),
-                   "validation_meshes": len(self.validation), "task": asdict(self.config), "metrics": metrics}
+        details = {
+            "data": self.dataset.source,
+            "training_meshes": len(self.train),
+            "validation_meshes": len(self.validation),
+            "task": asdict(self.config),
+            "metrics": metrics,
+        }
         save_transformer(folder, self.model, details)
 
 

@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lossless tokenizer: a vertex's quantised position, split into residual codes. Nothing to train, exact for every mesh."""
+"""The lossless tokenizer: a vertex's quantised position, split into residual codes. Nothing to train, exact for
+every mesh.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ import numpy as np
 from ..errors import MeshGPTError
 from ..mesh import LatticeMesh, TriangleMesh
 
-# Each residual level refines z, y and x by these factors. COARSE_TO_FINE is a residual FSQ of [8, 8, 8], [4, 4, 4], [4, 4, 4];
-# AXIS_BY_AXIS names one coordinate a level. docs/ARCHITECTURE.md has the measurement that chose the default.
+# Each residual level refines z, y and x by these factors. COARSE_TO_FINE is a residual FSQ of [8, 8, 8], [4, 4, 4], [4,
+# 4, 4]; AXIS_BY_AXIS names one coordinate a level. docs/ARCHITECTURE.md has the measurement that chose the default.
 COARSE_TO_FINE = ((8, 8, 8), (4, 4, 4), (4, 4, 4))
 AXIS_BY_AXIS = ((128, 1, 1), (1, 128, 1), (1, 1, 128))
 
@@ -22,8 +24,8 @@ AXIS_BY_AXIS = ((128, 1, 1), (1, 128, 1), (1, 1, 128))
 class LatticeTokenizer:
     """Codes of a vertex = digits of its lattice position in a mixed radix, coarsest digit first.
 
-    `splits`: for each residual level the factors (z, y, x) by which it refines a cell; over all levels the product of each
-    axis is the lattice's number of cells. A level's code is z-major: `(z * ny + y) * nx + x`.
+    `splits`: for each residual level the factors (z, y, x) by which it refines a cell; over all levels the product of
+    each axis is the lattice's number of cells. A level's code is z-major: `(z * ny + y) * nx + x`.
     """
 
     kind = "lattice"
@@ -99,5 +101,3 @@ class LatticeTokenizer:
 
     def __repr__(self) -> str:
         return f"LatticeTokenizer({self.levels} levels, codebooks {self.codebook_sizes})"
-
-

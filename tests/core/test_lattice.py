@@ -17,7 +17,13 @@ from core.tokenizers.lattice import AXIS_BY_AXIS, COARSE_TO_FINE
 
 from .strategies import triangle_soups
 
-SPLITS = [AXIS_BY_AXIS, COARSE_TO_FINE, ((8, 8, 8), (16, 16, 16)), ((128, 128, 128),), ((2, 1, 4), (1, 8, 2), (4, 1, 1))]
+SPLITS = [
+    AXIS_BY_AXIS,
+    COARSE_TO_FINE,
+    ((8, 8, 8), (16, 16, 16)),
+    ((128, 128, 128),),
+    ((2, 1, 4), (1, 8, 2), (4, 1, 1)),
+]
 
 
 @given(triangle_soups(), st.sampled_from(SPLITS))

@@ -16,9 +16,7 @@ from core.mesh import HALF_EXTENT, LatticeMesh, face_adjacency, face_components,
 
 from .strategies import face_arrays, triangle_soups
 
-TETRAHEDRON = TriangleMesh(
-    [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)], [(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)]
-)
+TETRAHEDRON = TriangleMesh([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)], [(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)])
 
 
 def face_set(mesh: LatticeMesh) -> set[tuple]:
@@ -107,7 +105,9 @@ def test_adjacency_equals_brute_force(faces: np.ndarray, share: str) -> None:
         edges_a, edges_b = ({frozenset(pair) for pair in zip(f, np.roll(f, -1), strict=True)} for f in (a, b))
         return bool(edges_a & edges_b)
 
-    pairs = [(i, j) for i, j in itertools.product(range(len(faces)), repeat=2) if i != j and touching(faces[i], faces[j])]
+    pairs = [
+        (i, j) for i, j in itertools.product(range(len(faces)), repeat=2) if i != j and touching(faces[i], faces[j])
+    ]
     found = face_adjacency(faces, share)
     assert found.dtype == np.int64 and found.shape == (2, len(pairs))
     assert list(map(tuple, found.T.tolist())) == pairs

@@ -49,12 +49,17 @@ def test_candidates_are_exactly_the_sound_ones(
         span = dict(face_span=number + 1, vertex_span=vertices)
         allowed = {
             (a, b, c)
-            for a in range(vertices) if rules.candidates(0, [], **span)[0, a]
-            for b in range(vertices) if rules.candidates(1, [torch.tensor([a])], **span)[0, b]
-            for c in range(vertices) if rules.candidates(2, [torch.tensor([a]), torch.tensor([b])], **span)[0, c]
+            for a in range(vertices)
+            if rules.candidates(0, [], **span)[0, a]
+            for b in range(vertices)
+            if rules.candidates(1, [torch.tensor([a])], **span)[0, b]
+            for c in range(vertices)
+            if rules.candidates(2, [torch.tensor([a]), torch.tensor([b])], **span)[0, c]
         }
         expected = {
-            face for face in itertools.product(range(vertices), repeat=3) if sound([*faces, face], keys, ordered, manifold)
+            face
+            for face in itertools.product(range(vertices), repeat=3)
+            if sound([*faces, face], keys, ordered, manifold)
         }
         assert allowed == expected
         if not allowed:
@@ -82,8 +87,11 @@ def test_rows_are_independent_and_can_be_dropped() -> None:
     rules = FaceRules(2, 4, True, True, torch.device("cpu"))
     for key in ((1, 3), (2, 2), (3, 1)):
         rules.add_vertex(torch.tensor([True, True]), torch.tensor(key))
-    rules.add_face(torch.tensor([True, False]), [torch.tensor([0, 2]), torch.tensor([1, 1]), torch.tensor([2, 0])],
-                   torch.tensor([0, 0]))
+    rules.add_face(
+        torch.tensor([True, False]),
+        [torch.tensor([0, 2]), torch.tensor([1, 1]), torch.tensor([2, 0])],
+        torch.tensor([0, 0]),
+    )
     assert rules.faces[0, 0].tolist() == [0, 1, 2] and rules.faces[1, 0].tolist() == [-1, -1, -1]
     rules.select(torch.tensor([1]))
     assert rules.keys[0, :3].tolist() == [3, 2, 1] and rules.last.tolist() == [[-1, -1, -1]]

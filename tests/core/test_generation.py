@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generation: the rules hold whatever the weights, a seed is a mesh, and every face can be the last."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import Cancelled, MeshGPTError
+from core.generation import FaceEvent, GeneratedMesh, MeshEvent, Sampler, SamplingConfig, draw, filtered_probabilities
+from core.mesh import LatticeMesh
+from core.nn.copy_head import COPY, END
+from core.transformer import MeshTransformer
+
+from .test_transformer import small_model
+
+
+@pytest.fixture(scope="module")
+def model() -> MeshTransformer:
+    """Random weights that copy often and end seldom, so that meshes grow and rules bite."""
+    model = small_model(max_faces=40)
+    with torch.no_grad():
+        model.head.gate.bias[COPY] = 1.0
+        model.head.gate.bias[END] = -4.0
+    return model
+
+
+def run(model: MeshTransformer, seeds: list[int], max_faces: int = 40, **settings: object) -> list:
+    config = SamplingConfig(**{"guidance": 1.0, "top_p": 1.0, **settings})
+    sampler = Sampler(model, ["box"] * len(seeds), [20] * len(seeds), seeds, config, max_faces)
+    return list(sampler.stream())
+
+
+def meshes(events: list) -> list[GeneratedMesh]:
+    return [e.mesh for e in sorted((e for e in events if isinstance(e, MeshEvent)), key=lambda e: e.row)]
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**31), manifold=st.booleans(), temperature=st.sampled_from([0.5, 1.0, 2.0]))
+def test_every_mesh_keeps_the_rules(model: MeshTransformer, seed: int, manifold: bool, temperature: float) -> None:
+    for mesh in meshes(run(model, [seed, seed + 1, seed + 2], manifold=manifold, temperature=temperature)):
+        report = mesh.report()
+        assert report.duplicate == 0
+        assert all(len(set(face)) == 3 for face in mesh.faces.tolist())
+        assert len(np.unique(mesh.vertices, axis=0)) == len(mesh.vertices)  # welded
+        if manifold:
+            assert report.nonmanifold_edges == report.repeated_directed_edges == 0
+        lattice = np.round((mesh.vertices + 1) * 64 - 0.5).astype(int)
+        canonical = LatticeMesh.canonical(lattice, mesh.faces, 128)
+        assert np.array_equal(canonical.corners(), lattice[mesh.faces])  # born in canonical order
+
+
+def test_a_seed_is_a_mesh_whatever_the_company(model: MeshTransformer) -> None:
+    together = meshes(run(model, [5, 6, 7, 8], guidance=2.0))
+    for seed, mesh in zip([5, 6, 7, 8], together, strict=True):
+        (alone,) = meshes(run(model, [seed], guidance=2.0))
+        assert np.array_equal(alone.faces, mesh.faces) and np.allclose(alone.vertices, mesh.vertices)
+    assert len({mesh.vertices.tobytes() for mesh in together}) == 4
+
+
+def test_temperature_zero_does_not_need_a_seed(model: MeshTransformer) -> None:
+    a, b = meshes(run(model, [1, 2], temperature=0.0))
+    assert np.array_equal(a.vertices, b.vertices) and np.array_equal(a.faces, b.faces)
+
+
+def test_the_cap_is_kept_and_told(model: MeshTransformer) -> None:
+    found = meshes(run(model, list(range(12)), max_faces=3))
+    assert all(len(mesh.faces) <= 3 for mesh in found)
+    capped = [mesh for mesh in found if not mesh.ended]
+    assert capped and all(len(mesh.faces) == 3 or mesh.attempts >= 16 for mesh in capped)
+
+
+def test_faces_arrive_one_by_one_and_add_up_to_the_mesh(model: MeshTransformer) -> None:
+    events = run(model, [1, 2, 3])
+    for row, mesh in enumerate(meshes(events)):
+        own = [e for e in events if e.row == row]
+        assert isinstance(own[-1], MeshEvent)
+        faces = own[:-1]
+        assert [e.index for e in faces if isinstance(e, FaceEvent)] == list(range(len(mesh.faces)))
+        assert np.array_equal(np.stack([e.triangle for e in faces]), mesh.vertices[mesh.faces])
+
+
+def test_cancel_stops_at_the_next_face(model: MeshTransformer) -> None:
+    sampler = Sampler(model, ["box"], [0], [1], SamplingConfig(), 40)
+    seen: list = []
+    with pytest.raises(Cancelled):
+        for event in sampler.stream(cancelled=lambda: len(seen) >= 2):
+            seen.append(event)
+    assert len(seen) == 2
+
+
+def test_no_guidance_is_guidance_of_one(model: MeshTransformer) -> None:
+    (plain,) = meshes(run(model, [3], guidance=1.0))
+    (same,) = meshes(run(model, [3], guidance=1.0 + 1e-7))
+    assert np.array_equal(plain.vertices, same.vertices)
+    (other,) = meshes(run(model, [3], guidance=3.0))
+    assert not np.array_equal(plain.vertices.shape, other.vertices.shape) or not np.array_equal(
+        plain.vertices, other.vertices
+    )
+
+
+@pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_p": 0}, {"top_p": 1.5}, {"min_p": 1}, {"guidance": -1}])
+def test_settings_that_cannot_be_are_refused(bad: dict) -> None:
+    with pytest.raises(MeshGPTError, match="Sampling cannot use"):
+        SamplingConfig(**bad)
+
+
+@given(st.integers(0, 2**31), st.floats(0.05, 1.0), st.integers(1, 12), st.floats(0, 0.9))
+def test_filters_keep_what_they_say(seed: int, top_p: float, top_k: int, min_p: float) -> None:
+    logits = torch.randn(12, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2
+    p = logits.softmax(-1)
+    order = p.argsort(descending=True).tolist()
+    expected = [i for i in order if p[i] >= p[order].max() * min_p][:top_k]
+    total, kept, mass = sum(p[i] for i in expected), [], 0.0
+    for i in expected:
+        if mass >= top_p * total:
+            break
+        kept.append(i)
+        mass += float(p[i])
+    found = filtered_probabilities(logits, SamplingConfig(top_p=top_p, top_k=top_k, min_p=min_p))
+    assert set(found.nonzero()[:, 0].tolist()) == set(kept)
+    assert torch.isclose(found.sum(), torch.tensor(1.0, dtype=torch.float64))
+
+
+def test_draw_follows_the_probabilities() -> None:
+    p = torch.tensor([0.0, 0.5, 0.0, 0.3, 0.2, 0.0])
+    uniform = (torch.arange(1000) + 0.5) / 1000
+    counts = draw(p.expand(1000, -1), uniform).bincount(minlength=6)
+    assert counts.tolist() == [0, 500, 0, 300, 200, 0]
+    assert draw(p, torch.tensor(1 - 1e-8)) == 4 and draw(p, torch.tensor(0.0)) == 1

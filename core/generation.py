@@ -231,13 +231,13 @@ class Sampler:
         ok = torch.where(is_new, is_new, any_allowed)
         # A look at is_new would make a GPU wait; a CPU has the value at hand, and saves the draw.
         if self.device.type != "cpu" or bool(is_new.any()):
-            codes, keys, accepted = self._draw_new(hidden, slot, face, uniform[:, 2:], vertex_span)
+            codes, keys, points, accepted = self._draw_new(hidden, slot, face, uniform[:, 2:], vertex_span)
             vertex = torch.where(is_new, rules.vertex_count, vertex)
             ok = torch.where(is_new, accepted, ok)
             at = rules.vertex_count.clamp(max=self.codes.shape[1] - 1)
             rows = torch.arange(len(at), device=self.device)
             self.codes[rows, at] = torch.where(is_new[:, None], codes, self.codes[rows, at])
-            rules.add_vertex(is_new, keys)
+            rules.add_vertex(is_new, keys, points)
         return vertex, ok, choice == END
 
     def _pointer_log_p(self, hidden: Tensor, place: Tensor, vertex_span: int) -> Tensor:
@@ -270,10 +270,11 @@ class Sampler:
         drawn = torch.stack(codes, dim=-1).unflatten(0, (-1, draws))
         tokenizer = self.model.tokenizer
         keys = tokenizer.order_keys(drawn) if self.rules.ordered else self.model.identity(drawn)
-        accepted = self.rules.accepts_new(slot, face, keys, vertex_span)
-        first = accepted.int().argmax(dim=1, keepdim=True)
-        codes = drawn.gather(1, first[:, :, None].expand(-1, 1, levels))[:, 0]
-        return codes, keys.gather(1, first)[:, 0], accepted.any(1)
+        points = tokenizer.positions(drawn).float()
+        accepted = self.rules.accepts_new(slot, face, keys, points, vertex_span)
+        first = accepted.int().argmax(dim=1)
+        rows = torch.arange(len(first), device=self.device)
+        return drawn[rows, first], keys[rows, first], points[rows, first], accepted.any(1)
 
     def _advance(self, vertex: Tensor, slot: int, place: Tensor) -> Tensor:
         """Read the chosen vertices [B]; trunk states [G B, d] that predict the next slot."""

@@ -143,15 +143,14 @@ class LatticeMesh:
     def canonical(
         cls, positions: np.ndarray, faces: np.ndarray, levels: int, frame: Frame | None = None
     ) -> LatticeMesh:
-        """Weld by position, drop degenerate and duplicate faces and unused vertices, and put all in canonical order.
+        """Weld by position, drop degenerate (no area) and duplicate faces and unused vertices, and order canonically.
 
         Of two faces on the same three vertices the first in canonical order stays. The result may have no faces.
         """
         x, y, z = np.asarray(positions, np.int64).T
-        keys, corner = np.unique((z * levels + y) * levels + x, return_inverse=True)
+        keys, first, corner = np.unique((z * levels + y) * levels + x, return_index=True, return_inverse=True)
         faces = corner.reshape(-1)[faces]
-        a, b, c = faces.T
-        faces = _sorted_faces(faces[(a != b) & (b != c) & (c != a)])
+        faces = _sorted_faces(faces[_has_area(np.stack([x, y, z], axis=1)[first], faces)])
         faces = faces[_first_of_each(np.sort(faces, axis=1))]
         used, faces = np.unique(faces, return_inverse=True)
         keys, faces = keys[used], faces.reshape(-1, 3)
@@ -224,6 +223,12 @@ def face_components(faces: np.ndarray) -> np.ndarray:
             label = label[label]
         if np.array_equal(label, before):
             return np.unique(label[local[:, 0]], return_inverse=True)[1].reshape(-1)
+
+
+def _has_area(positions: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Which faces have three corners that are not on one line, bool [F]; exact, in integers."""
+    p, q, r = (positions[faces[:, corner]] for corner in range(3))
+    return np.cross(q - p, r - p).any(axis=1)
 
 
 def _report(vertices: np.ndarray, faces: np.ndarray) -> MeshReport:

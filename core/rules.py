@@ -3,7 +3,7 @@
 """Rules a face must keep while it is sampled: which earlier vertices a slot may copy, and which new vertices it may
 name.
 
-Always: three different vertices, and no second face on the same three. With canonical order (where the tokenizer's
+faces. All rows of a batch at once, without a look at any value on the host.
 codes tell it): lowest vertex first, faces ascending. With the manifold rule: no directed edge twice, hence no edge with
 more than two faces. All rows of a batch at once, without a look at any value on the host.
 
@@ -15,11 +15,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_NO_AREA = 1e-6  # of a parallelogram in [-1, 1]: a 128-lattice has none between 0 and 2e-4
+
 
 class FaceRules:
     """The faces of a batch of growing meshes, and what they allow next.
 
-    `faces` int64 [B, F, 3]: vertex ids, -1 where empty; `keys` int64 [B, V]: canonical order of the vertices, or None.
+    `faces` int64 [B, F, 3]: vertex ids, -1 where empty; `keys` int64 [B, V]: canonical order of the vertices; `points`
+    float [B, V, 3]: where they are, in [-1, 1].
     """
 
     def __init__(self, rows: int, max_faces: int, ordered: bool, manifold: bool, device: torch.device) -> None:
@@ -27,12 +30,13 @@ class FaceRules:
         vertices = 3 * max_faces
         self.faces = torch.full((rows, max_faces, 3), -1, dtype=torch.long, device=device)
         self.keys = torch.zeros(rows, vertices, dtype=torch.long, device=device)
+        self.points = torch.zeros(rows, vertices, 3, device=device)
         self.vertex_count = torch.zeros(rows, dtype=torch.long, device=device)
         self.last = torch.full((rows, 3), -1, dtype=torch.long, device=device)  # order keys of the last face
 
     def select(self, rows: Tensor) -> None:
         """Keep only these rows of the batch."""
-        for name in ("faces", "keys", "vertex_count", "last"):
+        for name in ("faces", "keys", "points", "vertex_count", "last"):
             setattr(self, name, getattr(self, name)[rows])
 
     def candidates(self, slot: int, face: list[Tensor], face_span: int, vertex_span: int) -> Tensor:
@@ -53,6 +57,7 @@ class FaceRules:
         )  # last column: discard
         first, newest = face[0][:, None, None], face[-1][:, None, None]
         if slot == 2:
+            allowed &= self.off_line(face, self.points[:, :vertex_span])
             on_both = (faces == first).any(-1) & (faces == newest).any(-1)
             third = faces.sum(-1) - face[0][:, None] - face[1][:, None]
             blocked.scatter_(1, torch.where(on_both, third, vertex_span), True)
@@ -80,18 +85,28 @@ class FaceRules:
         tied = tied & (second == last[:, 1])
         return ok & (~tied | (keys > last[:, 2]))
 
-    def accepts_new(self, slot: int, face: list[Tensor], keys: Tensor, vertex_span: int) -> Tensor:
-        """Whether new vertices with keys [B, K] may stand in the slot: in order, and not an earlier vertex, bool [B,
-        K].
+    def off_line(self, face: list[Tensor], points: Tensor) -> Tensor:
+        """Whether points [B, M, 3] make a face with an area after the two vertices of `face`, bool [B, M]."""
+        rows = torch.arange(len(points), device=points.device)
+        first, second = (self.points[rows, vertex][:, None] for vertex in face)
+        area = torch.linalg.cross((second - first).expand_as(points), points - first)
+        return area.abs().amax(dim=-1) > _NO_AREA
+
+    def accepts_new(self, slot: int, face: list[Tensor], keys: Tensor, points: Tensor, vertex_span: int) -> Tensor:
+        """Whether new vertices with keys [B, K] at points [B, K, 3] may stand in the slot, bool [B, K]: in order, and
+        not an earlier vertex.
         """
         ids = torch.arange(vertex_span, device=keys.device)
         known = (keys[:, :, None] == self.keys[:, None, :vertex_span]) & (ids < self.vertex_count[:, None])[:, None]
-        return self.in_order(slot, face, keys) & ~known.any(-1)
+        accepted = self.in_order(slot, face, keys) & ~known.any(-1)
+        return accepted & self.off_line(face, points) if slot == 2 else accepted
 
-    def add_vertex(self, is_new: Tensor, keys: Tensor) -> None:
-        """Append a vertex with order keys [B] in the rows where is_new [B]."""
-        at = self.vertex_count.clamp(max=self.keys.shape[1] - 1)[:, None]
-        self.keys.scatter_(1, at, torch.where(is_new[:, None], keys[:, None], self.keys.gather(1, at)))
+    def add_vertex(self, is_new: Tensor, keys: Tensor, points: Tensor) -> None:
+        """Append a vertex with order key [B] and place [B, 3] in the rows where is_new [B]."""
+        rows = torch.arange(len(keys), device=keys.device)
+        at = self.vertex_count.clamp(max=self.keys.shape[1] - 1)
+        self.keys[rows, at] = torch.where(is_new, keys, self.keys[rows, at])
+        self.points[rows, at] = torch.where(is_new[:, None], points, self.points[rows, at])
         self.vertex_count = self.vertex_count + is_new
 
     def add_face(self, kept: Tensor, face: list[Tensor], at: Tensor) -> None:

@@ -19,10 +19,15 @@ def directed(face: tuple[int, ...]) -> list[tuple[int, int]]:
     return [(face[0], face[1]), (face[1], face[2]), (face[2], face[0])]
 
 
-def sound(faces: list[tuple[int, int, int]], keys: list[int], ordered: bool, manifold: bool) -> bool:
+def sound(
+    faces: list[tuple[int, int, int]], keys: list[int], points: np.ndarray, ordered: bool, manifold: bool
+) -> bool:
     """Whether the last face keeps all the rules given the faces before it."""
     *before, face = faces
     if len(set(face)) < 3 or any(set(face) == set(other) for other in before):
+        return False
+    p, q, r = points[list(face)]
+    if not np.cross(q - p, r - p).any():
         return False
     if ordered:
         k = [keys[v] for v in face]
@@ -41,9 +46,10 @@ def test_candidates_are_exactly_the_sound_ones(
 ) -> None:
     rng = np.random.default_rng(seed)
     keys = rng.permutation(50)[:vertices].tolist()
+    points = rng.integers(-1, 2, size=(vertices, 3)) * 0.5  # many on one line
     rules = FaceRules(1, 16, ordered, manifold, torch.device("cpu"))
-    for key in keys:
-        rules.add_vertex(torch.tensor([True]), torch.tensor([key]))
+    for key, point in zip(keys, points, strict=True):
+        rules.add_vertex(torch.tensor([True]), torch.tensor([key]), torch.tensor(point[None]).float())
     faces: list[tuple[int, int, int]] = []
     for number in range(steps):
         span = dict(face_span=number + 1, vertex_span=vertices)
@@ -59,7 +65,7 @@ def test_candidates_are_exactly_the_sound_ones(
         expected = {
             face
             for face in itertools.product(range(vertices), repeat=3)
-            if sound([*faces, face], keys, ordered, manifold)
+            if sound([*faces, face], keys, points, ordered, manifold)
         }
         assert allowed == expected
         if not allowed:
@@ -69,29 +75,32 @@ def test_candidates_are_exactly_the_sound_ones(
         faces.append(chosen)
 
 
-def test_new_vertices_must_be_new_and_in_order() -> None:
+def test_new_vertices_must_be_new_in_order_and_off_the_line() -> None:
     rules = FaceRules(1, 4, True, True, torch.device("cpu"))
-    for key in (10, 20, 30):
-        rules.add_vertex(torch.tensor([True]), torch.tensor([key]))
+    for key, point in ((10, (0, 0, 0)), (20, (0.5, 0, 0)), (30, (0, 0.5, 0))):
+        rules.add_vertex(torch.tensor([True]), torch.tensor([key]), torch.tensor([point]).float())
     rules.add_face(torch.tensor([True]), [torch.tensor([i]) for i in (0, 1, 2)], torch.tensor([0]))
-    candidates = torch.tensor([[5, 10, 15, 25, 30, 40]])
-    first = [torch.tensor([0])]
-    assert rules.accepts_new(0, [], candidates, 3).tolist() == [[False, False, True, True, False, True]]
+    keys = torch.tensor([[5, 10, 15, 25, 30, 40, 41]])
+    points = torch.zeros(1, 7, 3)
+    points[0, :6, 2] = 0.5
+    points[0, 6, 0] = 0.25  # on the line of the first two vertices
+    first, second = torch.tensor([0]), torch.tensor([1])
+
+    def accepted(slot: int, face: list) -> list[bool]:
+        return rules.accepts_new(slot, face, keys, points, 3)[0].tolist()
+
+    assert accepted(0, []) == [False, False, True, True, False, True, True]
     # After vertex 0 the face (10, 20, 30) was the last: its second vertex must not lie below 20.
-    assert rules.accepts_new(1, first, candidates, 3).tolist() == [[False, False, False, True, False, True]]
-    third = rules.accepts_new(2, [torch.tensor([0]), torch.tensor([1])], candidates, 3)
-    assert third.tolist() == [[False, False, False, False, False, True]]
+    assert accepted(1, [first]) == [False, False, False, True, False, True, True]
+    assert accepted(2, [first, second]) == [False, False, False, False, False, True, False]
 
 
 def test_rows_are_independent_and_can_be_dropped() -> None:
     rules = FaceRules(2, 4, True, True, torch.device("cpu"))
     for key in ((1, 3), (2, 2), (3, 1)):
-        rules.add_vertex(torch.tensor([True, True]), torch.tensor(key))
-    rules.add_face(
-        torch.tensor([True, False]),
-        [torch.tensor([0, 2]), torch.tensor([1, 1]), torch.tensor([2, 0])],
-        torch.tensor([0, 0]),
-    )
+        rules.add_vertex(torch.tensor([True, True]), torch.tensor(key), torch.randn(2, 3))
+    face = [torch.tensor([0, 2]), torch.tensor([1, 1]), torch.tensor([2, 0])]
+    rules.add_face(torch.tensor([True, False]), face, torch.tensor([0, 0]))
     assert rules.faces[0, 0].tolist() == [0, 1, 2] and rules.faces[1, 0].tolist() == [-1, -1, -1]
     rules.select(torch.tensor([1]))
     assert rules.keys[0, :3].tolist() == [3, 2, 1] and rules.last.tolist() == [[-1, -1, -1]]

@@ -1,11 +1,10 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules a face must keep while it is sampled: which earlier vertices a slot may copy, and which new vertices it may
-name.
+"""Rules a face must keep while it is sampled: which earlier vertices a slot may copy, which new ones it may name.
 
-faces. All rows of a batch at once, without a look at any value on the host.
-codes tell it): lowest vertex first, faces ascending. With the manifold rule: no directed edge twice, hence no edge with
-more than two faces. All rows of a batch at once, without a look at any value on the host.
+Always: three different vertices that are not on one line, and no second face on the same three. With canonical order
+(where the tokenizer's codes tell it): lowest vertex first, faces ascending. With the manifold rule: no directed edge
+twice, hence no edge with more than two faces. All rows of a batch at once, without a look at any value on the host.
 
 Shapes: B rows, V vertices known so far (capacity), F faces so far (capacity), K candidates for a new vertex.
 """

@@ -170,7 +170,7 @@ class Job:
         total = sum(self.face_counts.values())
         rows = self.args.get("count") or 1
         asked = f" of about {self.args['faces'] * rows}" if self.args.get("faces") else ""
-        self.text = f"{total}{asked} faces"
+        self.text = f"{total}{asked} faces" if total != 1 else "1 face"
 
     def _take_error(self, event: dict[str, Any]) -> None:
         if self.state is State.CANCELLING or event["kind"] == protocol.CANCELLED:

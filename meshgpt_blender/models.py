@@ -17,6 +17,11 @@ def search_all(owner: Any, context: Any, text: str) -> list[str]:
     return [info.name for info in installed() if text.lower() in info.name.lower()]
 
 
+def has_autoencoder() -> bool:
+    """Whether a model is installed whose purpose is to encode and decode meshes."""
+    return any(info.kind == "tokenizer" for info in installed())
+
+
 def installed() -> list[Any]:
     """The bundled models and the user's own."""
     from ..core.checkpoint import list_checkpoints

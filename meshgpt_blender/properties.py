@@ -111,12 +111,6 @@ class MESHGPT_PG_settings(GenerateProperties, bpy.types.PropertyGroup):
         max=100_000,
     )
     random_seed: BoolProperty(name="New Seed", description="Use a new seed for each job", default=True)
-    tokenizer: StringProperty(
-        name="Model",
-        description="Name or folder of the model that reconstructs; empty: the best one installed",
-        search=models.search_all,
-        search_options={"SUGGESTION"},
-    )
 
 
 def register() -> None:

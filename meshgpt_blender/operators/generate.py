@@ -85,7 +85,7 @@ class MESHGPT_OT_generate(properties.GenerateProperties, JobOperator, bpy.types.
         cut = sum(not mesh.ended for mesh in meshes)
         many = f"{len(meshes)} meshes" if len(meshes) != 1 else "1 mesh"
         if cut:
-            self.report({"WARNING"}, f"MeshGPT: {many}, {faces} faces; {cut} incomplete, cut off at the model's limit")
+            self.report({"WARNING"}, f"MeshGPT: {many}, {faces} faces; {cut} incomplete: the model did not end them")
         else:
             self.report({"INFO"}, f"MeshGPT: {many}, {faces} faces")
         return {"FINISHED"}

@@ -36,8 +36,8 @@ class MESHGPT_OT_reconstruct(JobOperator, bpy.types.Operator):
         return super().poll(context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if not self.properties.is_property_set("model"):
-            self.model = context.scene.meshgpt.tokenizer
+        if not self.properties.is_property_set("model") and not models.has_autoencoder():
+            self.model = context.scene.meshgpt.model  # else the tokenizer of the model that generates
         return super().invoke(context, event)
 
     def begin(self, context: bpy.types.Context) -> jobs.Job:

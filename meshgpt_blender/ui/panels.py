@@ -118,7 +118,7 @@ def _draw_device(layout: bpy.types.UILayout) -> None:
     line = row.row()
     line.active = False
     line.label(text=runtime.describe_device(device), icon="MEMORY")
-    row.operator("meshgpt.free_memory", text="", icon="X", emboss=False)
+    row.operator("meshgpt.free_memory", text="", icon="QUIT", emboss=False)
 
 
 def _draw_generated(layout: bpy.types.UILayout, context: bpy.types.Context, found: dict) -> None:
@@ -126,9 +126,10 @@ def _draw_generated(layout: bpy.types.UILayout, context: bpy.types.Context, foun
     column.active = False
     if found.get("prompt"):
         wrapped(column, context, found["prompt"], icon="OUTLINER_OB_FONT")
-    column.label(text=f"Seed {found.get('seed', '?')}, {found.get('model', '')}", icon="BLANK1")
+    column.label(text=f"{len(context.active_object.data.polygons)} faces, seed {found.get('seed', '?')}", icon="BLANK1")
+    column.label(text=found.get("model", ""), icon="BLANK1")
     if not found.get("ended", True):
-        column.label(text="Incomplete: cut off at the model's limit", icon="ERROR")
+        column.label(text="Incomplete: the model did not end it", icon="ERROR")
     operator = layout.operator("meshgpt.generate", text="Regenerate", icon="FILE_REFRESH")
     for name in properties.MODEL_OPTIONS:
         if found.get(name) is not None:

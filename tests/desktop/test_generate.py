@@ -17,18 +17,23 @@ def part(name):
     return sys.modules[f"{MODULE}.meshgpt_blender.{name}"]
 
 
+def scene_settings():
+    """Looked up each time: an undo replaces the scene."""
+    return bpy.context.scene.meshgpt
+
+
 def test(rig):
     yield 1.0
     _frame(rig)
     area, region = yield from rig.sidebar("MeshGPT")
-    settings = bpy.context.scene.meshgpt
+    settings = scene_settings()
     settings.model = os.environ.get("MESHGPT_TEST_MODEL", "")
     settings.random_seed, settings.seed = False, 3
     yield from rig.shot("01_tab")
-    yield from _generate(rig, area, region, settings)
-    yield from _cancel(rig, area, region, settings)
+    yield from _generate(rig, area, region)
+    yield from _cancel(rig, area, region)
     yield from _reconstruct(rig, area, region)
-    yield from _error(rig, area, region, settings)
+    yield from _error(rig, area, region)
     assert "torch" not in sys.modules, "Blender's process imported torch"
 
 
@@ -41,17 +46,18 @@ def _frame(rig):
     bpy.ops.ed.undo_push(message="Scene ready")
 
 
-def _generate(rig, area, region, settings):
+def _generate(rig, area, region):
     """One click makes the mesh, one undo removes it, in the window as a user sees it."""
-    yield from rig.fill("meshgpt.prompt", "table")
-    assert settings.prompt == "table", settings.prompt
+    yield from rig.fill("meshgpt.prompt", "chair")
+    assert scene_settings().prompt == "chair", scene_settings().prompt
     before = set(bpy.data.objects.keys())
     for run in ("cold", "warm"):
         job, start = (yield from _start(rig)), time.monotonic()
         yield from rig.wait(lambda job=job: job.first_face is not None, 120, "the first face")
         rig.note(f"click to first face, {run}: {job.first_face:.2f} s")
         if run == "cold":
-            yield from rig.shot("02_running", 0.05)
+            yield from rig.wait(lambda job=job: job.finished or sum(job.face_counts.values()) > 20, 120, "some faces")
+            yield from rig.shot("02_running", 0.3)
         yield from rig.wait(lambda: part("jobs").current() is None, 120, "the end of the job")
         yield 0.3
         assert part("jobs").problem() is None, part("jobs").problem()
@@ -59,7 +65,7 @@ def _generate(rig, area, region, settings):
         assert len(made) == 1, made
         obj = bpy.data.objects[made.pop()]
         assert obj.select_get() and bpy.context.view_layer.objects.active == obj
-        assert json.loads(obj["meshgpt"])["prompt"] == "table"
+        assert json.loads(obj["meshgpt"])["prompt"] == "chair"
         rig.note(f"{obj.name}: {len(obj.data.polygons)} faces, {time.monotonic() - start:.1f} s")
         yield from rig.shot(f"03_generated_{run}")
         yield from _undo(rig, area)
@@ -67,16 +73,16 @@ def _generate(rig, area, region, settings):
     yield from rig.shot("04_undone")
 
 
-def _cancel(rig, area, region, settings):
+def _cancel(rig, area, region):
     """The X and Esc over the viewport stop a long job; neither leaves anything behind."""
-    settings.count = 36
+    scene_settings().count = 16
     before = set(bpy.data.objects.keys()), set(bpy.data.meshes.keys())
     for way in ("button", "escape"):
         job = yield from _start(rig)
         yield from rig.wait(lambda job=job: job.first_face is not None, 120, "the first face")
-        yield 0.4
         if way == "button":
-            yield from rig.shot("05_many_running", 0.05)
+            yield from rig.wait(lambda job=job: sum(job.face_counts.values()) > 300, 120, "many faces")
+            yield from rig.shot("05_many_running", 0.3)
             yield from _press_cancel(rig, area, region)
         else:
             yield from _over_viewport(rig, area)
@@ -86,7 +92,7 @@ def _cancel(rig, area, region, settings):
         assert not job.folder.exists() and part("preview")._shown is None
         assert (set(bpy.data.objects.keys()), set(bpy.data.meshes.keys())) == before
     yield from rig.shot("06_cancelled")
-    settings.count = 1
+    scene_settings().count = 1
 
 
 def _start(rig):
@@ -129,16 +135,16 @@ def _reconstruct(rig, area, region):
     assert "Cube Reconstructed" not in bpy.data.objects and "Cube" in bpy.data.objects
 
 
-def _error(rig, area, region, settings):
+def _error(rig, area, region):
     """What goes wrong stays readable in the panel."""
-    model, settings.model = settings.model, "no such model"
+    model, scene_settings().model = scene_settings().model, "no such model"
     yield from rig.click("meshgpt.generate(")
     yield from rig.wait(lambda: part("jobs").problem() is not None, 60, "the error")
     yield 0.5
     yield from rig.shot("08_error")
     yield from rig.click("meshgpt.copy_log(")
     assert "no such model" in bpy.context.window_manager.clipboard
-    settings.model = model
+    scene_settings().model = model
 
 
 def _over_viewport(rig, area):

@@ -59,19 +59,27 @@ def empty_scene() -> bpy.types.Scene:
     return scene
 
 
+def place_of(index: int, count: int) -> float:
+    """Where along x the middle of an object stands."""
+    return (index - (count - 1) / 2) * SPACING
+
+
+def bounds(item: bpy.types.Object) -> tuple[Vector, Vector]:
+    """Lowest and highest corner in the world."""
+    bpy.context.view_layer.update()
+    corners = [item.matrix_world @ Vector(corner) for corner in item.bound_box]
+    return tuple(Vector(pick(corner[axis] for corner in corners) for axis in range(3)) for pick in (min, max))
+
+
 def arrange(objects: list[bpy.types.Object]) -> None:
-    """Stand the objects in a row on the ground, each as large as its neighbour."""
+    """Stand the objects in a row on the ground, turned a little, each as large as its neighbour."""
     for index, item in enumerate(objects):
-        bpy.context.view_layer.update()
-        corners = [item.matrix_world @ Vector(corner) for corner in item.bound_box]
-        low = Vector(min(c[axis] for c in corners) for axis in range(3))
-        high = Vector(max(c[axis] for c in corners) for axis in range(3))
-        factor = SIZE / max(*(high - low), 1e-6)
-        item.scale = item.scale * factor
-        foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
-        place = Vector(((index - (len(objects) - 1) / 2) * SPACING, 0.0, 0.0))
-        item.location = place + (item.location - foot) * factor
+        low, high = bounds(item)
+        item.scale = item.scale * (SIZE / max(*(high - low), 1e-6))
         item.rotation_euler.rotate_axis("Z", math.radians(-18))
+        low, high = bounds(item)
+        foot = Vector(((low.x + high.x) / 2, (low.y + high.y) / 2, low.z))
+        item.location += Vector((place_of(index, len(objects)), 0.0, 0.0)) - foot
 
 
 def clay(name: str, colour: tuple[float, float, float]) -> bpy.types.Material:
@@ -128,8 +136,9 @@ def label(scene: bpy.types.Scene, text: str, x: float) -> None:
     surface.inputs["Base Color"].default_value = (0.05, 0.05, 0.06, 1.0)
     curve.materials.append(material)
     item = bpy.data.objects.new(curve.name, curve)
-    item.location = (x, -1.5, 0.01)
-    item.rotation_euler.x = math.radians(30)
+    # Flat on the floor; stretched, because the camera sees the floor at a low angle.
+    item.location = (x, -1.75, 0.004)
+    item.scale.y = 2.0
     scene.collection.objects.link(item)
 
 
@@ -182,10 +191,10 @@ def stage(objects: list[bpy.types.Object], out: Path) -> None:
     """Arrange, light and render `objects`; writes out/demo.blend and out/demo.png."""
     scene = bpy.context.scene
     arrange(objects)
-    for item, colour, (prompt, _) in zip(objects, COLOURS, PROMPTS, strict=True):
+    for index, (item, colour, (prompt, _)) in enumerate(zip(objects, COLOURS, PROMPTS, strict=True)):
         item.data.materials.clear()
         item.data.materials.append(clay(f"MeshGPT {prompt}", colour))
-        label(scene, prompt, item.location.x)
+        label(scene, prompt, place_of(index, len(objects)))
     backdrop(scene)
     light(scene)
     aim_camera(scene)

@@ -103,4 +103,3 @@ def test_disabling_leaves_nothing_behind(seen):
 def test_it_can_be_enabled_again_and_is_quick_about_it(seen):
     assert seen["enabled_again"] == seen["registered"]
     assert seen["register_seconds"] < 0.05
-

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Conditions: words known and unknown, face counts, and leaving them out."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.conditioning import Conditions, PrefixConditions, Vocabulary
+
+VOCABULARY = Vocabulary(["box", "chair", "glass", "table", "wooden"], buckets=512)
+
+
+def prefix() -> PrefixConditions:
+    torch.manual_seed(0)
+    return PrefixConditions(16, VOCABULARY)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_prompt(text: str) -> None:
+    ids = VOCABULARY.encode([text])
+    assert ids.shape == (1, VOCABULARY.max_words, VOCABULARY.max_pieces)
+    assert 0 <= int(ids.min()) and int(ids.max()) < VOCABULARY.size
+
+
+def test_what_carries_no_meaning_changes_nothing() -> None:
+    a, b = VOCABULARY.encode(["A wooden   TABLE!", "wooden table"])
+    assert torch.equal(a, b)
+
+
+def test_plurals_are_their_singulars() -> None:
+    for prompt in ("chairs", "chair", "boxes", "glasses", "glass"):
+        assert VOCABULARY.known(prompt)
+    assert not VOCABULARY.known("sofa")
+    assert VOCABULARY.pieces("tables")[0] == VOCABULARY.pieces("table")[0]
+
+
+def test_unknown_words_share_pieces_with_their_like() -> None:
+    armchair, chair, sofa = (set(VOCABULARY.pieces(word)) for word in ("armchair", "chair", "sofa"))
+    assert len(armchair & chair) > len(sofa & chair) == 0
+
+
+def test_the_head_noun_survives_a_long_prompt() -> None:
+    long = VOCABULARY.encode(["one two three four five six seven eight chair"])
+    assert (long == VOCABULARY.pieces("chair")[0]).any()
+
+
+def test_word_order_and_every_word_matter() -> None:
+    module = prefix()
+    prompts = ["wooden table", "table wooden", "table", "chair", ""]
+    tokens = module(Conditions(VOCABULARY.encode(prompts), torch.zeros(5)))
+    assert tokens.shape == (5, module.length, 16)
+    for i in range(5):
+        for j in range(i):
+            assert not torch.allclose(tokens[i], tokens[j], atol=1e-4)
+
+
+def test_face_counts_are_told_apart_smoothly() -> None:
+    module = prefix()
+    counts = torch.tensor([0.0, 4.0, 100.0, 104.0, 400.0])
+    tokens = module(Conditions(VOCABULARY.encode([""] * 5), counts))[:, -2]
+    near, far = (tokens[2] - tokens[3]).norm(), (tokens[2] - tokens[4]).norm()
+    assert 0 < near < far and (tokens[0] - tokens[2]).norm() > 0
+
+
+def test_dropping_a_condition_equals_never_having_had_it() -> None:
+    module = prefix()
+    asked = Conditions(VOCABULARY.encode(["table", "chair"]), torch.tensor([10.0, 20.0]))
+    dropped = asked.dropped(torch.tensor([True, False]), torch.tensor([False, True]))
+    expected = Conditions(VOCABULARY.encode(["", "chair"]), torch.tensor([10.0, 0.0]))
+    assert torch.equal(module(dropped), module(expected))
+    nothing = Conditions(VOCABULARY.encode(["", ""]), torch.zeros(2))
+    assert torch.equal(module(asked.without()), module(nothing))

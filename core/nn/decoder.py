@@ -41,7 +41,7 @@ class ResnetBlock(nn.Module):
 
 
 class MeshDecoder(nn.Module):
-    """Three quantised vertex vectors a face -> what the context of the face adds to the logits of its nine coordinates."""
+    """Three quantised vertex vectors a face -> what the face's context adds to the logits of its nine coordinates."""
 
     def __init__(self, dim: int, depth: int, dim_in: int, levels: int) -> None:
         super().__init__()
@@ -53,8 +53,8 @@ class MeshDecoder(nn.Module):
         zero_output(self.to_logits)
 
     def forward(self, corners: Tensor, mesh_of_face: Tensor) -> Tensor:
-        """Corner vectors [F, 3, dim_in], faces of a mesh in canonical order -> [F, 3, 3, levels] (corner, xyz, cell)."""
-        # All meshes lie in one row with gaps between them: no padding to the longest, and a mesh cannot see another.
+        """Corner vectors [F, 3, dim_in], faces in canonical order -> [F, 3, 3, levels] (corner, xyz, cell)."""
+        # All meshes lie in one row with gaps between: no padding to the longest, and a mesh cannot see another.
         row = torch.arange(len(corners), device=corners.device) + (mesh_of_face + 1) * GAP
         length = int(row[-1]) + 1 + GAP
         mask = corners.new_zeros(length, 1).index_fill(0, row, 1)
@@ -75,7 +75,7 @@ class VertexHead(nn.Module):
     def __init__(self, dim: int, dim_in: int, levels: int) -> None:
         super().__init__()
         self.levels = levels
-        self.to_centre = nn.Linear(dim_in, 3)
+        self.to_centre = nn.Linear(dim_in, 3, bias=False).requires_grad_(False)
         self.log_width = nn.Parameter(torch.full((3, 1), math.log(0.5)))
         self.layers = nn.Sequential(
             nn.Linear(dim_in, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, 3 * levels)
@@ -84,9 +84,8 @@ class VertexHead(nn.Module):
 
     @torch.no_grad()
     def invert(self, position_map: nn.Linear) -> None:
-        """Start with the linear reading that undoes a linear map of positions [..., 3] to vectors."""
+        """Take the linear reading that undoes a linear map of positions [..., 3] to vectors; it stays as it is."""
         self.to_centre.weight.copy_(torch.linalg.pinv(position_map.weight))
-        self.to_centre.bias.copy_(-self.to_centre.weight @ position_map.bias)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """[..., dim_in] -> float32 [..., 3, levels]."""

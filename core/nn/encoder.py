@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MeshGPT's graph encoder: features of each triangle, SAGEConv over the face graph, and a feature vector for each vertex."""
+"""MeshGPT's graph encoder: features of each triangle, SAGEConv over the face graph, and a vector for each vertex."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ class NeighbourConv(SAGEConv):
 class MeshEncoder(nn.Module):
     """Face features -> `depth` residual SAGEConv layers -> three corner vectors a face -> mean over a vertex's faces.
 
-    A vertex's own position also reaches its vector directly, by a linear map. So the codes say where the vertex is from
-    the first step on, and training spends its time on precision and on context.
+    A vertex's own position also reaches its vector directly, by a linear map, and context is added in units of a
+    lattice cell. So the codes say where the vertex is from the first step on, and training goes into precision and
+    context.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class MeshEncoder(nn.Module):
         self.mixes = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
         self.to_corners = nn.Linear(dim, 3 * dim_out)
         zero_output(self.to_corners)
-        self.from_position = nn.Linear(3, dim_out)
-        nn.init.orthogonal_(self.from_position.weight)  # distances of vectors are distances of vertices, at first
+        # A fixed isometry: a step of the optimiser that moved it by half a percent would move vertices by a third of a
+        # cell, faster than codebooks follow. What it lacks the context can add.
+        self.from_position = nn.Linear(3, dim_out, bias=False).requires_grad_(False)
+        nn.init.orthogonal_(self.from_position.weight)
         self.levels = levels
 
     def forward(self, batch: MeshBatch) -> Tensor:
@@ -78,7 +81,7 @@ class MeshEncoder(nn.Module):
         corners = self.to_corners(x).unflatten(1, (3, -1))
         context = vertex_mean(corners, batch.faces, len(batch.positions))
         with torch.autocast(context.device.type, enabled=False):  # a cell is finer than bfloat16 resolves
-            return context + self.from_position(cell_centres(batch.positions, self.levels))
+            return context * (2 / self.levels) + self.from_position(cell_centres(batch.positions, self.levels))
 
 
 def vertex_mean(corners: Tensor, faces: Tensor, count: int) -> Tensor:
@@ -92,8 +95,8 @@ def vertex_mean(corners: Tensor, faces: Tensor, count: int) -> Tensor:
 def face_geometry(corners: Tensor, levels: int) -> Tensor:
     """Unit normal (3), area (1) and interior angles (3) of lattice triangles int64 [F, 3, 3] -> float32 [F, 7].
 
-    The area is on a logarithmic scale from a point (0) to the largest triangle (1), angles are in units of pi. A triangle
-    without area has normal 0; an angle at an edge without length is 0.
+    The area is on a logarithmic scale from a point (0) to the largest triangle (1), angles are in units of pi. A
+    triangle without area has normal 0; an angle at an edge without length is 0.
     """
     points = cell_centres(corners, levels)
     ahead = points.roll(-1, dims=1) - points  # from each corner to the next

@@ -17,10 +17,10 @@ from ..mesh import LatticeMesh, face_adjacency
 
 @dataclass(frozen=True)
 class MeshBatch:
-    """V vertices, F faces and E edges of the face graph over all meshes; vertex and face indices count through the batch.
+    """V vertices, F faces and E edges of the face graph over all meshes; indices count through the batch.
 
-    `positions` int64 [V, 3] on the lattice, each used by a face; `faces` int64 [F, 3]; `edges` int64 [2, E] between faces that
-    share an edge, both directions; `mesh_of_face` int64 [F], ascending.
+    `positions` int64 [V, 3] on the lattice, each used by a face; `faces` int64 [F, 3]; `edges` int64 [2, E] between
+    faces that share an edge, both directions; `mesh_of_face` int64 [F], ascending.
     """
 
     positions: Tensor
@@ -45,8 +45,8 @@ class MeshBatch:
     def from_padded(cls, vertices: Tensor, faces: Tensor, face_edges: Tensor | None, levels: int) -> MeshBatch:
         """Padded arrays: vertices [B, V, 3] in [-1, 1], faces [B, F, 3] and face_edges padded with -1.
 
-        `face_edges` is [B, 2, E] or [B, E, 2] with indices of faces within their mesh (self loops are dropped), or None: then
-        it is derived. Raises MeshGPTError for shapes and indices that do not fit.
+        `face_edges` is [B, 2, E] or [B, E, 2] with indices of faces within their mesh (self loops are dropped), or
+        None: then it is derived. Raises MeshGPTError for shapes and indices that do not fit.
         """
         real = _check_padded(vertices, faces)
         size = vertices.shape[1]

@@ -105,7 +105,7 @@ class AutoencoderTask:
 
 
 def save_autoencoder(folder: str | Path, model: MeshAutoencoder, details: dict[str, Any], max_faces: int) -> Path:
-    """Save a tokenizer's checkpoint. `details`: JSON for the card; its `card`, when given, is the card's text itself."""
+    """Save a tokenizer's checkpoint. `details`: JSON for the card; its `card`, when given, is the whole text."""
     config = {
         "kind": "tokenizer",
         "tokenizer": model.config(),

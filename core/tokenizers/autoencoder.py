@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import ResidualVQ
-from vector_quantize_pytorch.vector_quantize_pytorch import kmeans
 
 from ..errors import MeshGPTError
 from ..mesh import DEFAULT_LEVELS, LatticeMesh, TriangleMesh
+from ..nn.codebooks import nearest_codes, residual_kmeans
 from ..nn.decoder import MeshDecoder, VertexHead
 from ..nn.encoder import MeshEncoder
 from ..nn.mesh_batch import MeshBatch, cell_centres
@@ -39,6 +39,7 @@ class AutoencoderConfig:
     num_quantizers: int = 2
     shared_codebook: bool = True
     sample_temperature: float = 0.1  # of the codes while training; 0 always takes the nearest
+    search_width: int = 4  # of the beam search for codes when not training; 1 takes the nearest at each level
     codebook_decay: float = 0.99
     dead_code_share: float = (
         0.05  # a code used less often than this share of the average is replaced by a vertex of the batch
@@ -51,8 +52,8 @@ class AutoencoderConfig:
 class MeshAutoencoder(nn.Module):
     """The tokenizer of MeshGPT (Siddiqui et al., arXiv 2311.15475).
 
-    `MeshAutoencoder(dim=256, encoder_depth=4, decoder_depth=6, num_discrete_coors=128)`, or with a config whose fields the
-    keywords override. Call it with padded arrays for the training loss, or `loss` with lattice meshes for all the terms.
+    `MeshAutoencoder(dim=256, encoder_depth=4, decoder_depth=6, num_discrete_coors=128)`, or with a config whose fields
+    the keywords override. Call it with padded arrays for the training loss, or `loss` with meshes for all terms.
     """
 
     kind = "autoencoder"
@@ -94,20 +95,20 @@ class MeshAutoencoder(nn.Module):
         self.vertex_head.invert(self.encoder.from_position)
         self.register_buffer("blurred", blurred_targets(self.levels, options.blur), persistent=False)
 
-    # --- training -------------------------------------------------------------------------------------------------------
+    # -- training ------------------------------------------------------------------------------------------------------
 
     def forward(self, vertices: Tensor, faces: Tensor, face_edges: Tensor | None = None) -> Tensor:
         """Training loss (scalar) of a padded batch.
 
-        vertices: float [B, V, 3] in [-1, 1]; faces: int64 [B, F, 3], in canonical order, padded with -1; face_edges: int64
-        [B, 2, E] or [B, E, 2] padded with -1, derived when absent.
+        vertices: float [B, V, 3] in [-1, 1]; faces: int64 [B, F, 3], in canonical order, padded with -1; face_edges:
+        int64 [B, 2, E] or [B, E, 2] padded with -1, derived when absent.
         """
         return self._losses(MeshBatch.from_padded(vertices, faces, face_edges, self.levels))["loss"]
 
     def loss(self, meshes: Sequence[LatticeMesh] | MeshBatch) -> dict[str, Tensor]:
         """The weighted sum "loss", its terms, and two metrics without gradient.
 
-        "triangle_accuracy": share of faces with all nine coordinates right; "vertex_accuracy": share of face corners right.
+        "triangle_accuracy": share of faces with all nine coordinates right; "vertex_accuracy": of their corners.
         """
         return self._losses(self._batch(meshes))
 
@@ -122,26 +123,30 @@ class MeshAutoencoder(nn.Module):
 
         Best with several times as many vertices as codes, which is more than a training batch has.
         """
-        self._initialise_codebooks(self.encoder(self._batch(meshes)).float() * (self.levels / 2))
+        self._initialise_codebooks(self.encoder(self._batch(meshes)))
 
-    def _initialise_codebooks(self, residual: Tensor) -> None:
-        """k-means level by level, each over what the levels before left; a shared codebook gets a part from each level."""
+    def _initialise_codebooks(self, features: Tensor) -> None:
+        """k-means level by level; of a shared codebook each level gets a part.
+
+        Half of the vectors are those of vertices [V, C], half those of places drawn evenly over the lattice: meshes are
+        dense in few places, and codes that went there only would leave large residuals everywhere else.
+        """
         options = self.options
-        books = list(dict.fromkeys(layer._codebook for layer in self.quantizer.layers))
-        part = options.codebook_size // (options.num_quantizers if options.shared_codebook else 1)
-        sizes = [part] * options.num_quantizers
-        sizes[0] += options.codebook_size - sum(sizes) if options.shared_codebook else 0
-        found = []
-        for size in sizes:
-            codes, members = kmeans(residual[None], size)
-            residual = residual - codes[0][torch.cdist(residual, codes[0]).argmin(dim=1)]
-            found.append((codes, members))
+        parts = options.num_quantizers if options.shared_codebook else 1
+        sizes = [options.codebook_size // parts] * options.num_quantizers
         if options.shared_codebook:
-            found = [tuple(torch.cat(level, dim=1) for level in zip(*found, strict=True))]
+            sizes[0] += options.codebook_size - sum(sizes)
+        with torch.autocast(features.device.type, enabled=False):  # a cell is finer than bfloat16 resolves
+            places = torch.rand(len(features), 3, device=features.device) * 2 - 1
+            vectors = torch.cat([features.float(), self.encoder.from_position(places)]) * (self.levels / 2)
+            found = residual_kmeans(vectors, sizes)
+        if options.shared_codebook:
+            found = [tuple(torch.cat(level) for level in zip(*found, strict=True))]
+        books = list(dict.fromkeys(layer._codebook for layer in self.quantizer.layers))
         for book, (codes, members) in zip(books, found, strict=True):
-            book.embed.copy_(codes)
-            book.cluster_size.copy_(members)
-            book.embed_avg.copy_(codes * members[..., None])
+            book.embed[0] = codes
+            book.cluster_size[0] = members
+            book.embed_avg[0] = codes * members[:, None]
             book.initted.fill_(True)
 
     def _losses(self, batch: MeshBatch) -> dict[str, Tensor]:
@@ -173,16 +178,20 @@ class MeshAutoencoder(nn.Module):
             usage = self.options.dead_code_share * len(features) / self.options.codebook_size
             layer._codebook.threshold_ema_dead_code = usage
             layer._codebook.reset_cluster_size = 2 * usage
+        if not self.initialised:
+            self._initialise_codebooks(features.detach())
         with torch.autocast(features.device.type, enabled=False):
-            # The quantiser sees lengths in lattice cells, which gives the temperature its meaning: codes a few tenths of a
-            # cell apart are drawn almost alike, codes a cell apart are not confused.
+            # The quantiser sees lengths in lattice cells, which gives the temperature its meaning: codes a few tenths
+            # of a cell apart are drawn almost alike, codes a cell apart are not confused.
             scaled = features.float() * (self.levels / 2)
-            if not self.initialised:
-                self._initialise_codebooks(scaled.detach())
-            vectors, codes, commitment = quantizer(scaled[None], sample_codebook_temp=self.options.sample_temperature)
-            if not self.training:  # the library leaves it out
-                commitment = (scaled - vectors[0]).square().mean()
-        return vectors[0] / (self.levels / 2), codes[0], commitment.sum()
+            if self.training:
+                vectors, codes, commitment = quantizer(
+                    scaled[None], sample_codebook_temp=self.options.sample_temperature
+                )
+                return vectors[0] / (self.levels / 2), codes[0], commitment.sum()
+            codes = nearest_codes(scaled, quantizer.codebooks, self.options.search_width)
+            vectors = self._vectors(codes)
+            return vectors, codes, (features - vectors).square().mean() * (self.levels / 2) ** 2
 
     def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean cross entropy of logits [..., levels] against the blurred targets int64 [...]."""
@@ -192,7 +201,7 @@ class MeshAutoencoder(nn.Module):
         picked = log_probabilities.gather(-1, cells.clamp(0, self.levels - 1))
         return -(picked * self.blurred[targets]).sum(dim=-1).mean()
 
-    # --- Tokenizer ------------------------------------------------------------------------------------------------------
+    # -- Tokenizer -----------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def encode(self, mesh: TriangleMesh | LatticeMesh) -> np.ndarray:
@@ -208,8 +217,8 @@ class MeshAutoencoder(nn.Module):
     def decode(self, codes: np.ndarray | Tensor) -> TriangleMesh:
         """The mesh in [-1, 1] of codes [F, 3, D]: corners with the same codes are one vertex, faces keep their order.
 
-        A vertex stands where the predictions of all its faces together are likeliest. Faces of which two corners come to
-        stand on one point are left out; raises MeshGPTError when no other is left.
+        A vertex stands where the predictions of all its faces together are likeliest. Faces of which two corners come
+        to stand on one point are left out; raises MeshGPTError when no other is left.
         """
         codes = self._checked(codes)
         vertex_codes, faces = torch.unique(codes.flatten(0, 1), dim=0, return_inverse=True)
@@ -262,7 +271,7 @@ class MeshAutoencoder(nn.Module):
         """Raises MeshGPTError for options that this version does not know."""
         return cls(**{name: value for name, value in config.items() if name != "kind"})
 
-    # --- inspection -----------------------------------------------------------------------------------------------------
+    # -- inspection ----------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def codebook_usage(self, meshes: Sequence[LatticeMesh]) -> list[dict[str, float]]:
@@ -342,7 +351,7 @@ def _add_aliases(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: A
 
 
 def blurred_targets(levels: int, deviation: float) -> Tensor:
-    """Weights of the cells around each target cell, float32 [levels, 2 * reach + 1]; each row sums to 1, also at the edges."""
+    """Weights of the cells around each target, float32 [levels, 2 * reach + 1]; rows sum to 1, also at the edges."""
     reach = max(1, math.ceil(2 * deviation)) if deviation > 0 else 0
     offsets = torch.arange(-reach, reach + 1)
     weights = torch.exp(-0.5 * (offsets / max(deviation, 1e-6)) ** 2)

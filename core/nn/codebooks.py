@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Residual codebooks: where they start, and the search for the codes that come nearest to a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from vector_quantize_pytorch.vector_quantize_pytorch import kmeans
+
+_CHUNK = 2048  # vectors searched together, so that memory does not grow with the mesh
+
+
+def residual_kmeans(vectors: Tensor, sizes: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+    """k-means level by level, each over what the levels before it left of vectors [N, C].
+
+    Returns for each level of `sizes[i]` codes: codes [K, C] and how many vectors each has [K].
+    """
+    levels = []
+    for size in sizes:
+        codes, members = kmeans(vectors[None], size)
+        levels.append((codes[0], members[0].float()))
+        vectors = vectors - codes[0][torch.cdist(vectors, codes[0]).argmin(dim=1)]
+    return levels
+
+
+def nearest_codes(vectors: Tensor, codebooks: Sequence[Tensor], width: int) -> Tensor:
+    """Codes int64 [N, D] whose sum comes nearest to vectors [N, C], by beam search; `width` 1 is greedy.
+
+    Greedy residual quantisation takes the nearest code at each level, though the second nearest may leave a residual
+    that the next level meets better.
+    """
+    return torch.cat([_beam(chunk, codebooks, width) for chunk in vectors.split(_CHUNK)])
+
+
+def _beam(vectors: Tensor, codebooks: Sequence[Tensor], width: int) -> Tensor:
+    residual, codes = vectors[:, None], vectors.new_empty(len(vectors), 1, 0, dtype=torch.long)
+    for codebook in codebooks:
+        distance = torch.cdist(residual.flatten(0, 1), codebook).unflatten(0, residual.shape[:2])  # [N, B, K]
+        near, index = distance.topk(min(width, len(codebook)), dim=-1, largest=False)  # [N, B, W]
+        best = near.flatten(1).topk(min(width, near[0].numel()), dim=-1, largest=False).indices  # [N, B']
+        parent, code = best // near.shape[-1], index.flatten(1).gather(1, best)
+        codes = torch.cat([_rows(codes, parent), code[..., None]], dim=-1)
+        residual = _rows(residual, parent) - codebook[code]
+    return codes[:, 0]  # topk sorts: the nearest comes first
+
+
+def _rows(x: Tensor, index: Tensor) -> Tensor:
+    """x [N, B, C] at index [N, B'] -> [N, B', C]."""
+    return x.gather(1, index[..., None].expand(-1, -1, x.shape[-1]))

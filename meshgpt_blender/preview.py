@@ -10,11 +10,12 @@ import bpy
 import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
-FACE = np.array((0.72, 0.72, 0.70), np.float32)
+FACE = np.array((0.64, 0.64, 0.63), np.float32)
 NEW_FACE = np.array((0.95, 0.62, 0.25), np.float32)
-EDGE = (0.10, 0.10, 0.10, 0.55)
+EDGE = (0.08, 0.08, 0.08, 0.6)
+EDGE_LIFT = 0.999  # edges shrink towards the eye by this, which keeps their place and puts them before their own faces
 LIGHT = np.array((-0.35, -0.55, 0.75), np.float32)
 
 
@@ -58,9 +59,11 @@ class Preview:
         faces.draw(face_shader)
         gpu.state.depth_mask_set(False)
         gpu.state.blend_set("ALPHA")
-        edge_shader.bind()
-        edge_shader.uniform_float("color", EDGE)
-        edges.draw(edge_shader)
+        with gpu.matrix.push_pop():
+            gpu.matrix.load_matrix(Matrix.Diagonal((EDGE_LIFT,) * 3).to_4x4() @ gpu.matrix.get_model_view_matrix())
+            edge_shader.bind()
+            edge_shader.uniform_float("color", EDGE)
+            edges.draw(edge_shader)
         gpu.state.blend_set("NONE")
         gpu.state.depth_test_set("NONE")
 

@@ -10,12 +10,15 @@ from ...core.errors import MeshGPTError
 
 PIXELS_PER_LETTER = 6.4  # of Blender's interface font at scale 1
 MARGIN = 60
+BUTTON = 40
 
 
-def wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
-    """Labels with `text` broken into lines as wide as the region; the icon stands at the first."""
+def wrapped(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE", margin: int = MARGIN
+) -> None:
+    """Labels with `text` broken into lines as wide as the region less `margin`; the icon stands at the first."""
     scale = context.preferences.system.ui_scale
-    width = max(16, int((context.region.width / scale - MARGIN) / PIXELS_PER_LETTER))
+    width = max(16, int((context.region.width / scale - margin) / PIXELS_PER_LETTER))
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, width)):
@@ -28,7 +31,7 @@ def draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, error: 
     row = box.row()
     column = row.column()
     column.alert = True
-    wrapped(column, context, error.message, icon="ERROR")
+    wrapped(column, context, error.message, icon="ERROR", margin=MARGIN + BUTTON)
     row.operator("meshgpt.dismiss", text="", icon="X", emboss=False)
     if error.hint:
         wrapped(box, context, error.hint, icon="BLANK1")

@@ -33,6 +33,8 @@ failed=0
 for test in tests/desktop/${TEST:-test_*}.py; do
   name=$(basename "$test" .py)
   echo "== $name"
-  "$tool" gui "$rootfs" "${options[@]}" --test "$test" --out "$out/$name" || failed=1
+  manager=()
+  ! grep -q "rig.win = " "$test" || manager=(--wm)  # a second window needs a window manager
+  "$tool" gui "$rootfs" "${options[@]}" "${manager[@]}" --test "$test" --out "$out/$name" || failed=1
 done
 exit $failed

@@ -68,9 +68,28 @@ def _generate(rig, area, region):
         assert json.loads(obj["meshgpt"])["prompt"] == "chair"
         rig.note(f"{obj.name}: {len(obj.data.polygons)} faces, {time.monotonic() - start:.1f} s")
         yield from rig.shot(f"03_generated_{run}")
+        if run == "warm":
+            yield from _adjust(rig, area, obj.name)
         yield from _undo(rig, area)
         assert set(bpy.data.objects.keys()) == before, (before, set(bpy.data.objects.keys()))
     yield from rig.shot("04_undone")
+
+
+def _adjust(rig, area, name):
+    """Adjust Last Operation changes the size at once: the same mesh again, and no new job."""
+    start, begun = part("jobs").start, []
+    part("jobs").start = lambda *args: begun.append(args) or start(*args)
+    before = bpy.data.objects[name].dimensions.copy()
+    panel = rig.region(area, "HUD")
+    rig.note(f"adjust panel {panel.x} {panel.y} {panel.width} {panel.height}")
+    yield from rig.press(panel.x + panel.width // 2, panel.y + panel.height // 2)
+    yield 0.6
+    yield from rig.fill("size", "4", area, rig.region(area, "HUD"))
+    yield 0.5
+    yield from rig.shot("03_adjusted")
+    part("jobs").start = start
+    assert not begun, "changing the size ran the model again"
+    assert (bpy.data.objects[name].dimensions - 2 * before).length < 1e-3, (before, bpy.data.objects[name].dimensions)
 
 
 def _cancel(rig, area, region):
@@ -140,6 +159,8 @@ def _error(rig, area, region):
     model, scene_settings().model = scene_settings().model, "no such model"
     yield from rig.click("meshgpt.generate(")
     yield from rig.wait(lambda: part("jobs").problem() is not None, 60, "the error")
+    yield 0.5
+    yield from _over_viewport(rig, area)  # the pop-up closes when the pointer leaves it
     yield 0.5
     yield from rig.shot("08_error")
     yield from rig.click("meshgpt.copy_log(")

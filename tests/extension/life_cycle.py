@@ -86,6 +86,8 @@ def main():
     seen["worker_left"] = len(children())
     seen["left"] = registered()
 
+    for name in [name for name in sys.modules if name.startswith(MODULE)]:
+        del sys.modules[name]  # as when Blender starts
     start = time.perf_counter()
     addon_utils.enable(MODULE)
     seen["enable_seconds"] = time.perf_counter() - start
@@ -97,8 +99,8 @@ def main():
     seen["register_seconds"] = time.perf_counter() - start
     seen["torch"] = "torch" in sys.modules
 
-    addon_utils.disable(MODULE)
     bpy.ops.extensions.package_uninstall(repo_index=_repo_index(), pkg_id="meshgpt")
+    seen["left_uninstalled"] = registered()
     seen["left_files"] = [str(path) for path in Path(os.environ["BLENDER_USER_RESOURCES"]).rglob("meshgpt/__init__.py")]
     Path(report).write_text(json.dumps(seen, indent=1))
 
@@ -110,3 +112,7 @@ def _repo_index():
 
 if __name__ == "__main__":
     main()
+    if bpy.app.version < (4, 3):
+        # Blender keeps a reference to `search=` callbacks. In the 4.2 module one whose Python module is gone keeps bpy itself
+        # alive past the interpreter's end, where its C++ destructors then crash. An installed Blender exits another way.
+        os._exit(0)

@@ -95,7 +95,7 @@ def test_blender_never_imports_torch(seen):
 
 
 def test_disabling_leaves_nothing_behind(seen):
-    assert seen["left"] == [] and seen["left_files"] == []
+    assert seen["left"] == seen["left_uninstalled"] == seen["left_files"] == []
     if sys.platform == "linux":
         assert seen["worker_running"] == 1 and seen["worker_left"] == 0
 
@@ -103,3 +103,4 @@ def test_disabling_leaves_nothing_behind(seen):
 def test_it_can_be_enabled_again_and_is_quick_about_it(seen):
     assert seen["enabled_again"] == seen["registered"]
     assert seen["register_seconds"] < 0.05
+    assert seen["enable_seconds"] < 0.5  # imports included; ten times what a quiet machine needs

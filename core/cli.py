@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     as_json = "--json" in arguments
     try:
-        options = _parser().parse_args(arguments)
+        options = parser().parse_args(arguments)
         result = options.run(options)
     except (Cancelled, KeyboardInterrupt):
         print("Cancelled.", file=sys.stderr)
@@ -42,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> Parser:
-    parser = Parser(prog=PROGRAM, description="MeshGPT: generate, reconstruct and learn low-poly triangle meshes.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+def parser() -> Parser:
+    """The options of all commands."""
+    whole = Parser(prog=PROGRAM, description="MeshGPT: generate, reconstruct and learn low-poly triangle meshes.")
+    commands = whole.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for module in (generate, reconstruct, train, evaluate, info):
         module.add(commands)
-    return parser
+    return whole

@@ -113,6 +113,6 @@ def _repo_index():
 if __name__ == "__main__":
     main()
     if bpy.app.version < (4, 3):
-        # Blender keeps a reference to `search=` callbacks. In the 4.2 module one whose Python module is gone keeps bpy itself
-        # alive past the interpreter's end, where its C++ destructors then crash. An installed Blender exits another way.
+        # Blender keeps a reference to `search=` callbacks. In the 4.2 module one whose Python module is gone keeps bpy
+        # alive past the interpreter's end, where C++ destructors then crash. An installed Blender exits another way.
         os._exit(0)

@@ -40,7 +40,7 @@ class SamplingConfig:
     guidance: float = 1.5
     manifold: bool = True
     attempts: int = 16  # tries for a face before the mesh is given up as it stands
-    draws: int = 8  # candidates for a new vertex, of which the first that keeps the rules is taken
+    draws: int = 4  # candidates for a new vertex, of which the first that keeps the rules is taken
 
     def __post_init__(self) -> None:
         if not (
@@ -133,6 +133,7 @@ class Sampler:
 
         rows, slots, levels = len(seeds), 3 * max_faces, len(model.tokenizer.codebook_sizes)
         ordered = hasattr(model.tokenizer, "order_keys")
+        self.masks_codes = ordered and model.tokenizer.codes_in_order
         self.rules = FaceRules(rows, max_faces, ordered, config.manifold, self.device)
         self.codes = torch.zeros(rows, slots, levels, dtype=torch.long, device=self.device)  # of each vertex
         self.slot_vertex = torch.zeros(rows, slots, dtype=torch.long, device=self.device)
@@ -258,17 +259,26 @@ class Sampler:
         [B].
         """
         draws, levels = self.config.draws, self.codes.shape[-1]
-        head = self.model.head.codes
+        head, tokenizer = self.model.head.codes, self.model.tokenizer
         uniform = uniform.unflatten(-1, (draws, levels))
         context = head.context(hidden).repeat_interleave(draws, dim=0)
+        bound = self.rules.lower_bound(slot, face).repeat_interleave(draws)
+        tied = bound >= 0  # the codes so far are those of the bound: what follows must not fall below
+        least = tokenizer.codes_of_keys(bound.clamp(min=0)) if self.masks_codes else None
         codes = []
         for level in range(levels):
             log_p = self._guide(head.logits(context, level).float().log_softmax(-1))
+            if least is not None:
+                below = torch.arange(log_p.shape[-1], device=self.device) < least[:, level, None] + (
+                    level == levels - 1
+                )
+                log_p = log_p.masked_fill(tied[:, None] & below, _NEVER)
             code = draw(self._probabilities(log_p), uniform[:, :, level].flatten())
             codes.append(code)
+            if least is not None:
+                tied = tied & (code == least[:, level])
             context = head.extend(context, level, code.repeat(self._branches()))
         drawn = torch.stack(codes, dim=-1).unflatten(0, (-1, draws))
-        tokenizer = self.model.tokenizer
         keys = tokenizer.order_keys(drawn) if self.rules.ordered else self.model.identity(drawn)
         points = tokenizer.positions(drawn).float()
         accepted = self.rules.accepts_new(slot, face, keys, points, vertex_span)

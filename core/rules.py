@@ -84,6 +84,18 @@ class FaceRules:
         tied = tied & (second == last[:, 1])
         return ok & (~tied | (keys > last[:, 2]))
 
+    def lower_bound(self, slot: int, face: list[Tensor]) -> Tensor:
+        """Order key [B] that the key of a new vertex in the slot must exceed; -1 where any will do."""
+        if not self.ordered:
+            return torch.full_like(self.vertex_count, -1)
+        if slot == 0:
+            return self.last[:, 0]
+        first = self.keys.gather(1, face[0][:, None])[:, 0]
+        tied = first == self.last[:, 0]
+        if slot == 2:
+            tied &= self.keys.gather(1, face[1][:, None])[:, 0] == self.last[:, 1]
+        return torch.where(tied, torch.maximum(first, self.last[:, slot]), first)
+
     def off_line(self, face: list[Tensor], points: Tensor) -> Tensor:
         """Whether points [B, M, 3] make a face with an area after the two vertices of `face`, bool [B, M]."""
         rows = torch.arange(len(points), device=points.device)
@@ -97,7 +109,7 @@ class FaceRules:
         """
         ids = torch.arange(vertex_span, device=keys.device)
         known = (keys[:, :, None] == self.keys[:, None, :vertex_span]) & (ids < self.vertex_count[:, None])[:, None]
-        accepted = self.in_order(slot, face, keys) & ~known.any(-1)
+        accepted = (keys > self.lower_bound(slot, face)[:, None]) & ~known.any(-1)
         return accepted & self.off_line(face, points) if slot == 2 else accepted
 
     def add_vertex(self, is_new: Tensor, keys: Tensor, points: Tensor) -> None:

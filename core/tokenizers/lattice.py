@@ -54,7 +54,11 @@ class LatticeTokenizer:
 
     def encode_positions(self, positions: np.ndarray) -> np.ndarray:
         """Lattice positions int64 [..., 3] (x, y, z) -> codes int64 [..., D]."""
-        rest = [positions[..., 2], positions[..., 1], positions[..., 0]]
+        return np.stack(self._digits([positions[..., axis] for axis in range(3)]), axis=-1)
+
+    def _digits(self, positions: list[Any]) -> list[Any]:
+        """Coordinates x, y, z, each [...], -> one code [...] a level."""
+        rest = positions[::-1]
         cell = [self.levels] * 3
         codes = []
         for level in self.splits:
@@ -62,7 +66,7 @@ class LatticeTokenizer:
             z, y, x = (r // size for r, size in zip(rest, cell, strict=True))
             rest = [r % size for r, size in zip(rest, cell, strict=True)]
             codes.append((z * level[1] + y) * level[2] + x)
-        return np.stack(codes, axis=-1)
+        return codes
 
     def lattice_positions(self, codes: Any) -> Any:
         """Codes [..., D] -> lattice coordinates as a list [x, y, z] of integer arrays (or tensors) [...]."""
@@ -85,6 +89,24 @@ class LatticeTokenizer:
         """Codes [..., D] -> integers [...] that sort vertices canonically (z-y-x)."""
         x, y, z = self.lattice_positions(codes)
         return (z * self.levels + y) * self.levels + x
+
+    @property
+    def codes_in_order(self) -> bool:
+        """Whether codes sort like order keys: one coordinate after the other, z, y, x, each in as many codes as it
+        takes.
+        """
+        axes = [axis for level in self.splits for axis, factor in enumerate(level) if factor > 1]
+        return axes == sorted(axes) and all(sorted(level)[1] == 1 for level in self.splits)
+
+    def codes_of_keys(self, keys: Any) -> Any:
+        """Order keys [...] -> codes [..., D], the inverse of `order_keys`; a tensor for a tensor."""
+        levels = self.levels
+        positions = [keys % levels, keys // levels % levels, keys // (levels * levels)]
+        if isinstance(keys, np.ndarray):
+            return self.encode_positions(np.stack(positions, axis=-1))
+        import torch
+
+        return torch.stack(self._digits(positions), dim=-1)
 
     def decode(self, codes: np.ndarray) -> TriangleMesh:
         """The mesh in [-1, 1] of codes [F, 3, D], exactly as given: order kept, vertices welded by position."""

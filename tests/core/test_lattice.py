@@ -17,8 +17,10 @@ from core.tokenizers.lattice import AXIS_BY_AXIS, COARSE_TO_FINE
 
 from .strategies import triangle_soups
 
+BY_HALVES = ((8, 1, 1), (16, 1, 1), (1, 128, 1), (1, 1, 64), (1, 1, 2))
 SPLITS = [
     AXIS_BY_AXIS,
+    BY_HALVES,
     COARSE_TO_FINE,
     ((8, 8, 8), (16, 16, 16)),
     ((128, 128, 128),),
@@ -48,6 +50,10 @@ def test_every_cell_has_its_own_codes_and_order_key(splits: tuple) -> None:
     codes = tokenizer.encode_positions(positions)
     assert len(np.unique(codes, axis=0)) == len(positions)
     assert np.array_equal(np.stack(tokenizer.lattice_positions(codes), axis=-1), positions)
+    assert np.array_equal(tokenizer.codes_of_keys(tokenizer.order_keys(codes)), codes)
+    lexicographic = positions[np.lexsort(codes.T[::-1])]
+    if tokenizer.codes_in_order:
+        assert np.array_equal(lexicographic, positions[np.lexsort(positions.T)])
     by_key = positions[np.argsort(tokenizer.order_keys(codes))]
     assert np.array_equal(by_key, positions[np.lexsort(positions.T)])
 
@@ -64,6 +70,12 @@ def test_config_builds_the_same_tokenizer() -> None:
     tokenizer = LatticeTokenizer(COARSE_TO_FINE)
     again = tokenizer_from_config(tokenizer.config())
     assert again.splits == tokenizer.splits and again.levels == 128 and again.codebook_sizes == (512, 64, 64)
+
+
+def test_which_codes_sort_like_their_vertices() -> None:
+    in_order = [LatticeTokenizer(splits).codes_in_order for splits in (AXIS_BY_AXIS, BY_HALVES, COARSE_TO_FINE)]
+    assert in_order == [True, True, False]
+    assert not LatticeTokenizer(AXIS_BY_AXIS[::-1]).codes_in_order
 
 
 def test_bad_splits_and_kinds_are_refused() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,18 @@ BUCKETS = (32, 64, 96, 128, 160, 200, 256, 320, 400, 512, 640, 800)
 
 @dataclass(frozen=True)
 class TransformerTaskConfig:
-    """Model, data and conditions. `drop_` values are the probabilities that a condition is left out of a mesh."""
+    """Model, data and conditions. `drop_` values are the probabilities that a condition is left out of a mesh.
+
+    An epoch leaves out some of the meshes there are many of, and of those that take long: a mesh takes part with the
+    probability (`common` / meshes with its head noun) ** `balance`, times `long` / faces where it has more.
+    """
 
     model: TransformerConfig = field(default_factory=TransformerConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     faces_per_batch: int = 1536
+    balance: float = 0.5
+    common: int = 10
+    long: int = 100
     drop_prompt: float = 0.1
     drop_count: float = 0.3
     drop_word: float = 0.1  # a known word seen by its n-grams only
@@ -58,15 +66,27 @@ class TransformerTask:
         self._buckets, self._validation_buckets = (
             length_buckets([len(s.mesh.faces) for s in part], edges) for part in (self.train, self.validation)
         )
+        self._shares = self._epoch_shares()
         self._epoch: tuple[int, list[tuple[int, list[int]]]] | None = None
 
     def muon_parameters(self) -> list[nn.Parameter]:
         return [p for p in self.model.trunk.parameters() if p.ndim == 2]
 
+    def _epoch_shares(self) -> np.ndarray:
+        """Probability of each training mesh to take part in an epoch, float [M]."""
+        heads = Counter(sample.head for sample in self.train)
+        config = self.config
+        common = [min(1.0, config.common / heads[sample.head]) ** config.balance for sample in self.train]
+        long = [min(1.0, config.long / len(sample.mesh.faces)) for sample in self.train]
+        return np.asarray(common) * long
+
     def _batches(self, epoch: int) -> list[tuple[int, list[int]]]:
         if self._epoch is None or self._epoch[0] != epoch:
             rng = np.random.default_rng((self.config.seed, epoch))
-            self._epoch = (epoch, epoch_batches(self._buckets, self.config.faces_per_batch, rng))
+            present = rng.random(len(self._shares)) < self._shares
+            buckets = {edge: [i for i in members if present[i]] for edge, members in self._buckets.items()}
+            buckets = {edge: members for edge, members in buckets.items() if members}
+            self._epoch = (epoch, epoch_batches(buckets, self.config.faces_per_batch, rng))
         return self._epoch[1]
 
     def batch_count(self, epoch: int) -> int:

@@ -121,3 +121,17 @@ def test_conditions_drop_as_often_as_asked() -> None:
             words += (batch.conditions.words.sum((1, 2)) == 0).tolist()
             counts += (batch.conditions.faces == 0).tolist()
     assert np.mean(words) == pytest.approx(0.25, abs=0.06) and np.mean(counts) == pytest.approx(0.5, abs=0.06)
+
+
+def test_common_and_long_meshes_take_part_less_often() -> None:
+    config = TransformerTaskConfig(model=MODEL, balance=0.5, common=4, long=30, faces_per_batch=64)
+    task = TransformerTask(load_dataset("procedural:200"), LatticeTokenizer(), config)
+    heads = [sample.head for sample in task.train]
+    drawn = np.zeros(len(heads))
+    for epoch in range(60):
+        present = {i for index in range(task.batch_count(epoch)) for i in task._batches(epoch)[index][1]}
+        drawn[list(present)] += 1 / 60
+    expected = [
+        min(1, 4 / heads.count(sample.head)) ** 0.5 * min(1, 30 / len(sample.mesh.faces)) for sample in task.train
+    ]
+    assert np.abs(drawn - expected).mean() < 0.08 and 0 < min(expected) < max(expected)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .card import model_card
 from .errors import MeshGPTError
 
 if TYPE_CHECKING:
@@ -180,9 +181,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[str, Any]) -> Path:
-    """Save a transformer over a tokenizer that has no weights of its own, with half-precision weights.
+    """Save a transformer with half-precision weights, and the tokenizer under it.
 
-    `details`: free JSON for the card (data, metrics); `name` and `summary` go into the config.
+    `details`: what the card says (see `card.model_card`); its `summary` and `sampling` (defaults for generation) go
+    into the config.
     """
     import torch
 
@@ -193,6 +195,7 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
         "parameters": model.parameter_count(),
         "max_faces": model.config.max_faces,
         "summary": details.get("summary", ""),
+        "sampling": details.get("sampling", {}),
     }
     tensors = {f"transformer.{name}": value.to(torch.float16) for name, value in model.state_dict().items()}
     if isinstance(model.tokenizer, torch.nn.Module):
@@ -204,7 +207,7 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
         "max_words": vocabulary.max_words,
         "max_pieces": vocabulary.max_pieces,
     }
-    card = details.get("card") or "```json\n" + json.dumps(details, indent=1, default=str) + "\n```\n"
+    card = model_card(details.get("name") or Path(folder).name, details)
     return save_checkpoint(folder, config=config, tensors=tensors, labels=labels, card=card)
 
 

@@ -133,7 +133,7 @@ class Sampler:
 
         rows, slots, levels = len(seeds), 3 * max_faces, len(model.tokenizer.codebook_sizes)
         ordered = hasattr(model.tokenizer, "order_keys")
-        self.masks_codes = ordered and model.tokenizer.codes_in_order
+        self.masks_codes = ordered and getattr(model.tokenizer, "codes_in_order", False)
         self.rules = FaceRules(rows, max_faces, ordered, config.manifold, self.device)
         self.codes = torch.zeros(rows, slots, levels, dtype=torch.long, device=self.device)  # of each vertex
         self.slot_vertex = torch.zeros(rows, slots, dtype=torch.long, device=self.device)

@@ -9,6 +9,7 @@ tokens, d width.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -69,6 +70,11 @@ class MeshTransformer(nn.Module):
     @property
     def tokenizer(self) -> Tokenizer:
         return self.tokenizer_ref[0]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MeshTransformer:
+        if isinstance(self.tokenizer, nn.Module):  # it goes to the same device
+            self.tokenizer._apply(fn, recurse)
+        return super()._apply(fn, recurse)
 
     def embed_vertices(self, codes: Tensor, slots: Tensor) -> Tensor:
         """Trunk inputs [..., d] of vertices with codes [..., D] that stand in the given slots [...]."""

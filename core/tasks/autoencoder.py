@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..card import model_card
 from ..checkpoint import save_checkpoint
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset
@@ -105,7 +105,7 @@ class AutoencoderTask:
 
 
 def save_autoencoder(folder: str | Path, model: MeshAutoencoder, details: dict[str, Any], max_faces: int) -> Path:
-    """Save a tokenizer's checkpoint. `details`: JSON for the card; its `card`, when given, is the whole text."""
+    """Save a tokenizer's checkpoint. `details`: what the card says (see `card.model_card`)."""
     config = {
         "kind": "tokenizer",
         "tokenizer": model.config(),
@@ -114,7 +114,7 @@ def save_autoencoder(folder: str | Path, model: MeshAutoencoder, details: dict[s
         "summary": details.get("summary", ""),
     }
     tensors = {f"tokenizer.{name}": value for name, value in model.state_dict().items()}
-    card = details.get("card") or "```json\n" + json.dumps(details, indent=1, default=str) + "\n```\n"
+    card = model_card(details.get("name") or Path(folder).name, details)
     return save_checkpoint(folder, config=config, tensors=tensors, labels={}, card=card)
 
 

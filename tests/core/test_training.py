@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import Cancelled, LatticeTokenizer, MeshGPTError, load_checkpoint
+from core import Cancelled, LatticeTokenizer, MeshAutoencoder, MeshGPTError, load_checkpoint
 from core.data.dataset import load_dataset
 from core.tasks.transformer import TransformerTask, TransformerTaskConfig
 from core.training import Trainer, TrainingConfig
@@ -135,3 +135,17 @@ def test_common_and_long_meshes_take_part_less_often() -> None:
         min(1, 4 / heads.count(sample.head)) ** 0.5 * min(1, 30 / len(sample.mesh.faces)) for sample in task.train
     ]
     assert np.abs(drawn - expected).mean() < 0.08 and 0 < min(expected) < max(expected)
+
+
+def test_a_transformer_learns_and_generates_over_a_learned_tokenizer(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    dataset = load_dataset("procedural:24")
+    autoencoder = MeshAutoencoder(dim=32, encoder_depth=1, decoder_depth=1, codebook_size=64).eval()
+    autoencoder.initialise_codebooks([sample.mesh.quantised() for sample in dataset])
+    task = TransformerTask(dataset, autoencoder, TransformerTaskConfig(model=MODEL, faces_per_batch=128))
+    Trainer(task, config(tmp_path)).run(progress=False)
+    checkpoint = load_checkpoint(tmp_path / "model", device="cpu")
+    codes = autoencoder.encode(dataset.samples[0].mesh)
+    assert np.array_equal(checkpoint.tokenizer.encode(dataset.samples[0].mesh), codes)
+    for mesh in checkpoint.generate("table", count=3, max_faces=20):
+        assert mesh.report().duplicate == mesh.report().nonmanifold_edges == 0

@@ -252,7 +252,7 @@ def _wall(random: Random) -> list[Part]:
 
 def _lamp(random: Random) -> list[Part]:
     sides, height, shade = int(random.integers(6, 11)), random.uniform(1.0, 1.5), random.uniform(0.25, 0.35)
-    stand = lathe([(0.22, 0), (0.2, 0.05), (0.03, 0.08), (0.03, height)], sides)
+    stand = lathe([(0.22, 0), (0.2, 0.05), (0.06, 0.1), (0.06, height)], 6)
     return [stand, lathe([(shade, height - 0.05), (shade * random.uniform(0.5, 0.8), height + 0.3)], sides)]
 
 

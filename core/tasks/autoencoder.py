@@ -19,7 +19,7 @@ from ..data.dataset import MeshDataset
 from ..mesh import LatticeMesh
 from ..tokenizers.autoencoder import AutoencoderConfig, MeshAutoencoder
 
-_INITIAL_VERTICES = 4  # vertices for k-means, as a multiple of the codes
+_INITIAL_VERTICES = 16  # vertices for k-means, as a multiple of the codes; with 4 the accuracy starts 1-2% lower
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,347 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The learned tokenizer: nothing leaks between meshes, its parts agree with independent oracles, and it learns."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load, save
+from torch_geometric.nn import SAGEConv
+from vector_quantize_pytorch import ResidualVQ
+
+from core import MeshAutoencoder, MeshGPTError, TriangleMesh
+from core.data.shapes import procedural_meshes
+from core.mesh import LatticeMesh, face_adjacency
+from core.nn.codebooks import nearest_codes
+from core.nn.encoder import MeshEncoder, NeighbourConv, face_geometry, vertex_mean
+from core.nn.mesh_batch import MeshBatch, cell_centres
+from core.tokenizers.autoencoder import blurred_targets
+from tests.core.strategies import triangle_soups
+
+SMALL = {"dim": 32, "encoder_depth": 2, "decoder_depth": 2, "dim_codebook": 16, "codebook_size": 64}
+
+
+@pytest.fixture(scope="module")
+def meshes() -> list[LatticeMesh]:
+    found = [mesh.quantised() for mesh, _ in procedural_meshes(12, 0)]
+    return sorted(found, key=lambda mesh: len(mesh.faces))[:8]
+
+
+@pytest.fixture(scope="module")
+def autoencoder(meshes) -> MeshAutoencoder:
+    """As after training: codebooks are set and no weight is zero, so that context reaches codes and positions."""
+    torch.manual_seed(0)
+    model = MeshAutoencoder(**SMALL)
+    model.initialise_codebooks(meshes)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter += 0.1 * torch.randn_like(parameter)
+    return model.eval()
+
+
+def padded(batch: list[LatticeMesh]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """vertices [B, V, 3] (padding: a far point), faces and face_edges [B, 2, E] padded with -1."""
+    edges = [face_adjacency(mesh.faces) for mesh in batch]
+    counts = [(len(mesh.positions), len(mesh.faces), pairs.shape[1]) for mesh, pairs in zip(batch, edges, strict=True)]
+    sizes = np.max(counts, axis=0)
+    vertices = torch.full((len(batch), sizes[0] + 2, 3), 1e6)
+    faces = torch.full((len(batch), sizes[1], 3), -1)
+    face_edges = torch.full((len(batch), 2, sizes[2] + 1), -1)
+    for row, (mesh, pairs) in enumerate(zip(batch, edges, strict=True)):
+        vertices[row, : len(mesh.positions)] = cell_centres(torch.from_numpy(mesh.positions), mesh.levels)
+        faces[row, : len(mesh.faces)] = torch.from_numpy(mesh.faces)
+        face_edges[row, :, : pairs.shape[1]] = torch.from_numpy(pairs)
+    return vertices, faces, face_edges
+
+
+@given(st.lists(triangle_soups(), min_size=2, max_size=4))
+@settings(max_examples=25, derandomize=True)
+def test_a_mesh_is_the_same_alone_and_in_a_batch(autoencoder, soups):
+    batch = [soup.quantised() for soup in soups]
+    alone = [autoencoder.loss([mesh]) for mesh in batch]
+    together = autoencoder.loss(batch)
+    faces, vertices = [len(mesh.faces) for mesh in batch], [len(mesh.positions) for mesh in batch]
+    weights = {"reconstruction": faces, "triangle_accuracy": faces, "vertex_accuracy": faces, "vertex": vertices}
+    for name, weight in weights.items():
+        expected = np.average([loss[name].item() for loss in alone], weights=weight)
+        assert together[name].item() == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    codes = autoencoder.tokenize(*padded(batch)[:2])
+    for row, mesh in enumerate(batch):
+        own = autoencoder.encode(mesh)
+        assert own.shape == (len(mesh.faces), 3, 2) and own.dtype == np.int64
+        np.testing.assert_array_equal(codes[row, : len(own)].numpy(), own)
+        assert (codes[row, len(own) :] == -1).all()
+
+
+@given(st.lists(triangle_soups(), min_size=1, max_size=3))
+@settings(max_examples=25, derandomize=True)
+def test_logits_do_not_depend_on_the_neighbours_in_the_batch(autoencoder, soups):
+    batch = [soup.quantised() for soup in soups]
+    flat = MeshBatch.from_lattice(batch)
+    vectors = torch.randn(len(flat.positions), 16, generator=torch.Generator().manual_seed(0))
+    together = autoencoder.decoder(vectors[flat.faces], flat.mesh_of_face)
+    for row in range(len(batch)):
+        mine = flat.mesh_of_face == row
+        alone = autoencoder.decoder(vectors[flat.faces[mine]], torch.zeros(int(mine.sum()), dtype=torch.long))
+        torch.testing.assert_close(together[mine], alone, rtol=1e-5, atol=1e-5)
+
+
+@given(st.lists(triangle_soups(), min_size=1, max_size=3))
+@settings(max_examples=20, derandomize=True)
+def test_padded_arrays_give_the_loss_of_the_meshes(autoencoder, soups):
+    batch = [soup.quantised() for soup in soups]
+    expected = autoencoder.loss(batch)["loss"].item()
+    vertices, faces, face_edges = padded(batch)
+    loops = torch.arange(1).expand(len(batch), 2, 1)  # a self loop at face 0, as the seed's own derivation has
+    layouts = [None, face_edges, face_edges.transpose(1, 2), torch.cat([loops, face_edges], dim=2)]
+    for edges in layouts:
+        if edges is None or edges.shape[1:] != (2, 2):
+            assert autoencoder(vertices, faces, edges).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_padding_never_enters_the_quantiser(meshes):
+    model = MeshAutoencoder(**SMALL)
+    seen = []
+    model.quantizer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].shape))
+    vertices, faces, _ = padded(meshes)
+    model(vertices=vertices, faces=faces).backward()
+    assert seen == [(1, sum(len(mesh.positions) for mesh in meshes), 16)]
+
+
+def test_call_of_the_reference_readme():
+    """Its random example: unused vertices, degenerate faces, edges given."""
+    torch.manual_seed(0)
+    model = MeshAutoencoder(dim=32, encoder_depth=1, decoder_depth=1, num_discrete_coors=128)
+    arrays = {
+        "vertices": torch.randn((2, 121, 3)),
+        "faces": torch.randint(0, 121, (2, 64, 3)),
+        "face_edges": torch.randint(0, 64, (2, 2, 96)),
+    }
+    loss = model(**arrays)
+    loss.backward()
+    assert loss.ndim == 0 and torch.isfinite(loss)
+    assert model.tokenize(**arrays).shape == (2, 64, 3, 2)
+
+
+@given(st.lists(triangle_soups(), min_size=1, max_size=4), st.integers(0, 99))
+@settings(max_examples=20, derandomize=True)
+def test_graph_layers_equal_torch_geometric_on_separate_graphs(soups, seed):
+    batch = [soup.quantised() for soup in soups]
+    flat = MeshBatch.from_lattice(batch)
+    torch.manual_seed(seed)
+    ours, theirs = [NeighbourConv(8, 8) for _ in range(3)], [SAGEConv(8, 8, aggr="mean") for _ in range(3)]
+    x = torch.randn(len(flat.faces), 8)
+    y = x
+    for mine, other in zip(ours, theirs, strict=True):
+        other.load_state_dict(mine.state_dict())
+        y = mine(y, flat.edges).relu()
+    start = 0
+    for mesh in batch:
+        part = x[start : start + len(mesh.faces)]
+        edges = torch.from_numpy(face_adjacency(mesh.faces))
+        for other in theirs:
+            part = other(part, edges).relu()
+        torch.testing.assert_close(y[start : start + len(mesh.faces)], part, rtol=1e-5, atol=1e-6)
+        start += len(mesh.faces)
+
+
+def test_vertex_mean_against_a_loop():
+    faces = torch.tensor([[0, 1, 2], [2, 1, 3], [3, 1, 0]])
+    corners = torch.randn(3, 3, 5)
+    mean = vertex_mean(corners, faces, 4)
+    for vertex in range(4):
+        mine = [corners[f, c] for f, c in itertools.product(range(3), range(3)) if faces[f, c] == vertex]
+        torch.testing.assert_close(mean[vertex], torch.stack(mine).mean(dim=0))
+
+
+def test_face_geometry_is_that_of_the_triangle_wherever_it_lies():
+    right = torch.tensor([[0, 0, 0], [20, 0, 0], [0, 20, 0]])
+    geometry = face_geometry(torch.stack([right, right + 90, right.flip(0)]), 128)
+    torch.testing.assert_close(geometry[0], geometry[1], rtol=1e-4, atol=1e-5)  # not seen from the origin
+    torch.testing.assert_close(geometry[0, :3], torch.tensor([0.0, 0.0, 1.0]))
+    torch.testing.assert_close(geometry[2, :3], torch.tensor([0.0, 0.0, -1.0]))
+    torch.testing.assert_close(geometry[0, 4:], torch.tensor([0.5, 0.25, 0.25]), rtol=1e-5, atol=1e-6)
+    line = torch.tensor([[0, 0, 0], [1, 1, 1], [3, 3, 3]])
+    huge = torch.tensor([[0, 0, 127], [127, 0, 0], [0, 127, 0]])
+    flat, large = face_geometry(torch.stack([line, huge]), 128)
+    assert torch.isfinite(flat).all() and flat[3] == 0 and 0.9 < large[3] <= 1
+    assert float(geometry[0, 4:].sum()) == pytest.approx(1) and float(large[4:].sum()) == pytest.approx(1)
+
+
+def test_the_encoder_knows_more_of_a_vertex_than_its_place(meshes):
+    torch.manual_seed(0)
+    encoder = MeshEncoder(32, 2, 16, 128)
+    torch.nn.init.normal_(encoder.to_corners.weight)
+    mesh = meshes[0]
+    without_last = LatticeMesh(mesh.positions, mesh.faces[:-1], mesh.levels)
+    touched = mesh.faces[-1]
+    whole, part = (encoder(MeshBatch.from_lattice([m])) for m in (mesh, without_last))
+    assert (whole[touched] - part[touched]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("deviation", [0.0, 0.4, 1.0, 3.0])
+def test_blurred_targets_are_distributions_also_at_the_edges(deviation):
+    weights = blurred_targets(128, deviation)
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(128))
+    reach = weights.shape[1] // 2
+    assert (weights.argmax(dim=1) == reach).all()
+    torch.testing.assert_close(weights[0, :reach], torch.zeros(reach))
+    if deviation:
+        expected = math.exp(-0.5 / deviation**2)
+        assert float(weights[64, reach + 1] / weights[64, reach]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_loss_equals_cross_entropy_with_dense_targets(autoencoder, meshes):
+    batch = MeshBatch.from_lattice(meshes[:2])
+    logits = torch.randn(len(batch.faces), 3, 3, 128, requires_grad=True)
+    dense = torch.zeros(128, 128 + 2)
+    for cell in range(128):
+        dense[cell, cell : cell + 3] = autoencoder.blurred[cell]
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 2), dense[:, 1:-1][batch.corners.flatten()])
+    torch.testing.assert_close(autoencoder._cross_entropy(logits, batch.corners), expected)
+
+
+def test_greedy_codes_are_those_of_the_library():
+    torch.manual_seed(0)
+    library = ResidualVQ(dim=8, codebook_size=32, num_quantizers=3)
+    vectors = torch.randn(500, 8)
+    library.eval()
+    quantised, codes, _ = library(vectors[None])
+    found = nearest_codes(vectors, library.codebooks, 1)
+    torch.testing.assert_close(found, codes[0])
+    torch.testing.assert_close(library.get_output_from_indices(found[None]), quantised)
+
+
+def test_a_wide_beam_finds_the_best_codes_of_all():
+    torch.manual_seed(0)
+    books, vectors = torch.randn(2, 12, 3), torch.randn(3000, 3)
+    sums = (books[0][:, None] + books[1]).flatten(0, 1)
+    best = torch.cdist(vectors, sums).min(dim=1).values
+
+    def error(width: int) -> torch.Tensor:
+        codes = nearest_codes(vectors, books, width)
+        return (vectors - books[0][codes[:, 0]] - books[1][codes[:, 1]]).norm(dim=1)
+
+    torch.testing.assert_close(error(12), best)
+    assert error(4).mean() < error(1).mean()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_weights_and_config_make_the_same_tokenizer_again(meshes, shared):
+    torch.manual_seed(0)
+    first = MeshAutoencoder(**SMALL, shared_codebook=shared, num_quantizers=3)
+    first.train().loss(meshes)["loss"].backward()
+    second = MeshAutoencoder.from_config(first.config())
+    second.load_state_dict(load(save(first.state_dict())))  # safetensors refuses tensors that share memory
+    assert second.codebook_sizes == (64, 64, 64) and second.levels == 128
+    for mesh in meshes:
+        np.testing.assert_array_equal(first.encode(mesh), second.encode(mesh))
+    assert first.training  # encoding does not end training mode
+
+
+def test_decode_welds_by_codes_and_leaves_out_faces_without_extent(autoencoder, meshes):
+    codes = autoencoder.encode(meshes[3])
+    mesh = autoencoder.decode(codes)
+    assert isinstance(mesh, TriangleMesh) and np.abs(mesh.vertices).max() <= 1
+    assert len(mesh.vertices) <= len(np.unique(codes.reshape(-1, 2), axis=0))
+    collapsed = codes.copy()
+    collapsed[0, 1] = collapsed[0, 0]
+    fewer = autoencoder.decode(np.concatenate([collapsed[:1], codes]))
+    assert len(fewer.faces) <= len(codes)
+    assert fewer.report().degenerate == 0
+    with pytest.raises(MeshGPTError, match="no face"):
+        autoencoder.decode(collapsed[:1])
+
+
+def test_positions_of_arrays_and_tensors(autoencoder, meshes):
+    codes = autoencoder.encode(meshes[0])
+    places = autoencoder.positions(codes)
+    assert isinstance(places, np.ndarray) and places.shape == (len(codes), 3, 3) and np.abs(places).max() < 1
+    same = autoencoder.positions(torch.from_numpy(codes))
+    assert isinstance(same, torch.Tensor)
+    np.testing.assert_array_equal(same.numpy(), places)
+    keys = autoencoder.order_keys(codes)
+    x, y, z = np.moveaxis(np.floor((places + 1) * 64).astype(int), -1, 0)
+    np.testing.assert_array_equal(keys, (z * 128 + y) * 128 + x)
+
+
+def test_usage_counts_each_vertex_once(autoencoder, meshes):
+    batch = MeshBatch.from_lattice(meshes)
+    flat = autoencoder.tokenize(*padded(meshes)[:2])
+    codes = torch.empty(len(batch.positions), 2, dtype=torch.long)
+    codes[batch.faces] = flat[(flat >= 0).all(dim=-1).all(dim=-1)]
+    for level, found in enumerate(autoencoder.codebook_usage(meshes)):
+        share = torch.bincount(codes[:, level], minlength=64) / len(codes)
+        assert found["use"] == pytest.approx(float((share > 0).float().mean()))
+        entropy = -float((share[share > 0] * share[share > 0].log()).sum())
+        assert found["perplexity"] == pytest.approx(math.exp(entropy), rel=1e-4)
+
+
+def test_dead_codes_come_back(meshes):
+    torch.manual_seed(0)
+    model = MeshAutoencoder(**SMALL, shared_codebook=False, codebook_decay=0.5, dead_code_share=0.2)
+    model.initialise_codebooks(meshes)
+    book = model.quantizer.layers[0]._codebook
+    book.embed[0, :32] = 1e4  # nothing is ever near these
+    book.embed_avg[0, :32] = 1e4
+    book.cluster_size[0, :32] = 1
+    for _ in range(20):
+        model.loss(meshes)
+    assert book.embed[0].abs().max() < 1e3
+
+
+def test_a_training_step_in_bfloat16(meshes):
+    torch.manual_seed(0)
+    model = MeshAutoencoder(**SMALL)
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = model.loss(meshes)
+    losses["loss"].backward()
+    gradients = [p.grad for p in model.parameters() if p.requires_grad and p.grad is not None]
+    assert gradients and all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [True, False])
+def test_eight_meshes_are_learnt_exactly(meshes, shared):
+    torch.manual_seed(0)
+    model = MeshAutoencoder(**SMALL | {"codebook_size": 192}, num_quantizers=3, shared_codebook=shared)
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, total_iters=240)
+    for _ in range(240):
+        model.loss(meshes)["loss"].backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        schedule.step()
+    assert model.eval().loss(meshes)["triangle_accuracy"].item() == 1
+    for mesh in meshes:
+        decoded = model.decode(model.encode(mesh))
+        np.testing.assert_array_equal(decoded.vertices[decoded.faces], mesh.to_mesh().vertices[mesh.faces])
+
+
+def test_errors_say_what_to_do(autoencoder, meshes):
+    with pytest.raises(MeshGPTError, match="no option width"):
+        MeshAutoencoder(width=3)
+    with pytest.raises(MeshGPTError, match="no codebook yet"):
+        MeshAutoencoder(**SMALL).encode(meshes[0])
+    with pytest.raises(MeshGPTError, match="64 levels"):
+        autoencoder.encode(meshes[0].to_mesh().quantised(64))
+    with pytest.raises(MeshGPTError, match="from 0 to 63"):
+        autoencoder.decode(np.full((1, 3, 2), 64))
+    with pytest.raises(MeshGPTError, match="2 codes a vertex"):
+        autoencoder.positions(np.zeros((1, 3, 3), np.int64))
+    with pytest.raises(MeshGPTError, match="no meshes"):
+        autoencoder.loss([])
+    with pytest.raises(MeshGPTError, match="vertex 9 of 4"):
+        autoencoder(torch.zeros(1, 4, 3), torch.tensor([[[0, 1, 9]]]))
+    with pytest.raises(MeshGPTError, match="no faces"):
+        autoencoder(torch.zeros(1, 4, 3), torch.full((1, 2, 3), -1))
+    with pytest.raises(MeshGPTError, match="does not exist"):
+        autoencoder(torch.zeros(1, 4, 3), torch.tensor([[[0, 1, 2]]]), torch.tensor([[[0], [3]]]))

@@ -17,8 +17,8 @@ def part(name):
 
 def test(rig):
     yield 1.0
-    bpy.context.scene.meshgpt.model = os.environ.get("MESHGPT_TEST_MODEL", "")
-    bpy.context.scene.meshgpt.prompt = "chair"
+    settings = bpy.context.scene.meshgpt
+    settings.prompt, settings.model = "chair", os.environ.get("MESHGPT_TEST_MODEL", "")
     yield from _search(rig)
     yield from _edit_mode(rig)
     yield from _preferences(rig)
@@ -60,7 +60,8 @@ def _open_search(rig, view):
 def _edit_mode(rig):
     """A result that arrives in Edit Mode waits, and is added when the user comes back."""
     area, region = yield from rig.sidebar("MeshGPT")
-    bpy.context.scene.meshgpt.count = 60
+    settings = bpy.context.scene.meshgpt  # the undo took its values back
+    settings.prompt, settings.count, settings.model = "chair", 60, os.environ.get("MESHGPT_TEST_MODEL", "")
     before = len(bpy.data.objects)
     yield from rig.click("meshgpt.generate(")
     job = part("jobs").current()

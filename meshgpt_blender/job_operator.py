@@ -84,7 +84,7 @@ class JobOperator:
         if not job.finished:
             return {"PASS_THROUGH"}
         if job.state is jobs.State.DONE and context.mode != "OBJECT":
-            job.text = "Ready: leave the current mode to add the result"
+            job.text = "Ready: go to Object Mode"
             return {"PASS_THROUGH"}
         self._leave(context)
         return self._end(context, job)

@@ -122,6 +122,8 @@ class Job:
             self.state, self.text = State.CANCELLING, "Cancelling"
             self._deadline = time.monotonic() + CANCEL_SECONDS
             self.client.send(protocol.CANCEL, {"job": self.id})
+        elif self.state is State.DONE:  # the results are there, but were not taken yet
+            self.state = State.CANCELLED
 
     def close(self) -> None:
         """Delete the job's files, and remember its error for the panel."""

@@ -89,6 +89,13 @@ job.close()
 assert job.state is jobs.State.CANCELLED and not job.folder.exists() and names() == before and jobs.current() is None
 assert bpy.ops.meshgpt.free_memory() == {"FINISHED"} and client.current() is None
 
+# Results that wait for Object Mode can still be thrown away.
+job = jobs.start("generate", {"model": MODEL}, part("runtime").launch())
+job.wait()
+assert job.state is jobs.State.DONE and bpy.ops.meshgpt.cancel() == {"FINISHED"}
+job.close()
+assert job.state is jobs.State.CANCELLED and names() == before
+
 # A job that is abandoned (another file is loaded) ends its process.
 job = jobs.start("generate", {"count": 64, "model": MODEL}, part("runtime").launch())
 pid = job.client._process.pid

@@ -94,7 +94,7 @@ def surface_distance(first: TriangleMesh, second: TriangleMesh, samples: int = S
     drawn, largest = [], 0.0
     for source, target in (triangles, triangles[::-1]):
         points = _draw_points(source, samples)
-        distances = _distances(np.concatenate([points, np.unique(source.reshape(-1, 3), axis=0)]), target)
+        distances = point_distances(np.concatenate([points, np.unique(source.reshape(-1, 3), axis=0)]), target)
         drawn.append(distances[: len(points)].mean())
         largest = max(largest, float(distances.max()))
     return float(np.mean(drawn)) * scale, largest * scale
@@ -113,7 +113,7 @@ def _draw_points(triangles: np.ndarray, count: int) -> np.ndarray:
     return a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
 
 
-def _distances(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def point_distances(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Distance of each point [P, 3] to the nearest of the triangles [F, 3, 3]."""
     centres = triangles.mean(axis=1)
     radii = np.linalg.norm(triangles - centres[:, None], axis=2).max(axis=1)

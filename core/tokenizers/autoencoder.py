@@ -238,19 +238,17 @@ class MeshAutoencoder(nn.Module):
         used, faces = torch.unique(faces[apart], return_inverse=True)
         return TriangleMesh(cell_centres(positions[used], self.levels).cpu().numpy(), faces.cpu().numpy())
 
+    @torch.no_grad()
     def positions(self, codes: np.ndarray | Tensor) -> np.ndarray | Tensor:
         """Codes [..., D] -> coordinates float32 [..., 3] in [-1, 1] (x, y, z), read vertex by vertex without context.
 
         NumPy in, NumPy out; tensor in, tensor out on the same device.
         """
-        centres = cell_centres(self._lattice_positions(codes), self.levels)
+        # Tensors come from the loops of training and generation, where looking at their values would stall a device.
+        known = codes if isinstance(codes, Tensor) else self._checked(codes)
+        cells = self.vertex_head(self._vectors(known.to(self.blurred.device).long())).argmax(dim=-1)
+        centres = cell_centres(cells, self.levels)
         return centres.to(codes.device) if isinstance(codes, Tensor) else centres.cpu().numpy()
-
-    def order_keys(self, codes: np.ndarray | Tensor) -> np.ndarray | Tensor:
-        """Codes [..., D] -> integers [...] that sort vertices canonically (z-y-x), as far as their codes alone tell."""
-        x, y, z = self._lattice_positions(codes).unbind(dim=-1)
-        keys = (z * self.levels + y) * self.levels + x
-        return keys.to(codes.device) if isinstance(codes, Tensor) else keys.cpu().numpy()
 
     @torch.no_grad()
     def tokenize(self, vertices: Tensor, faces: Tensor, face_edges: Tensor | None = None) -> Tensor:
@@ -319,10 +317,6 @@ class MeshAutoencoder(nn.Module):
         """Codes [..., D] -> quantised vectors [..., C]."""
         vectors = self.quantizer.get_output_from_indices(codes.flatten(0, -2)[None])[0]
         return vectors.unflatten(0, codes.shape[:-1]) / (self.levels / 2)
-
-    @torch.no_grad()
-    def _lattice_positions(self, codes: np.ndarray | Tensor) -> Tensor:
-        return self.vertex_head(self._vectors(self._checked(codes))).argmax(dim=-1)
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:

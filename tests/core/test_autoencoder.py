@@ -268,9 +268,6 @@ def test_positions_of_arrays_and_tensors(autoencoder, meshes):
     same = autoencoder.positions(torch.from_numpy(codes))
     assert isinstance(same, torch.Tensor)
     np.testing.assert_array_equal(same.numpy(), places)
-    keys = autoencoder.order_keys(codes)
-    x, y, z = np.moveaxis(np.floor((places + 1) * 64).astype(int), -1, 0)
-    np.testing.assert_array_equal(keys, (z * 128 + y) * 128 + x)
 
 
 def test_usage_counts_each_vertex_once(autoencoder, meshes):

@@ -26,7 +26,7 @@ class Preview:
         """`places[row]` is the middle of the base of each mesh; `scale` turns the model's units into Blender's."""
         self._places = np.array([tuple(place) for place in places], np.float32)
         self._scale = scale
-        self._bases: dict[int, float] = {}
+        self._bases = np.full(len(places), np.inf, np.float32)
         self._triangles = np.empty((0, 3, 3), np.float32)
         self._fresh = 0
         self._batches = None
@@ -34,12 +34,10 @@ class Preview:
 
     def add(self, rows: np.ndarray, triangles: np.ndarray) -> None:
         """Take in triangles float32 [N, 3, 3] of the given rows int [N]."""
-        for row in np.unique(rows).tolist():
-            # Vertices come lowest first, so the first triangles of a mesh already know where it stands.
-            lowest = float(triangles[rows == row][..., 2].min())
-            self._bases[row] = min(self._bases.get(row, lowest), lowest)
+        # Vertices come lowest first, so the first triangles of a mesh already know where it stands.
+        np.minimum.at(self._bases, rows, triangles[..., 2].min(axis=1))
         base = np.zeros((len(rows), 1, 3), np.float32)
-        base[:, 0, 2] = [self._bases[row] for row in rows.tolist()]
+        base[:, 0, 2] = self._bases[rows]
         placed = (triangles - base) * np.float32(self._scale) + self._places[rows][:, None]
         self._triangles = np.concatenate([self._triangles, placed.astype(np.float32)])
         self._fresh = len(rows)

@@ -92,6 +92,11 @@ def _interpreter(path: Path) -> str:
     return str(path)
 
 
+def look_again() -> None:
+    """Forget what was found out about Blender's own Python: something may have been installed."""
+    _own_python_has_torch.cache_clear()
+
+
 @functools.cache
 def _own_python_has_torch() -> bool:
     """Whether Blender's own Python could import torch, without importing it."""

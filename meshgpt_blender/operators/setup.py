@@ -27,6 +27,7 @@ class MESHGPT_OT_check_python(JobOperator, bpy.types.Operator):
 
     def begin(self, context: bpy.types.Context) -> jobs.Job:
         worker_client.stop()  # packages may have been installed since it started
+        runtime.look_again()
         return jobs.start("hello", {}, runtime.launch())
 
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:

@@ -86,8 +86,10 @@ def find_checkpoint(path_or_name: str | Path | None = None, folders: Sequence[st
     for candidate in [Path(name), *(Path(folder) / name for folder in [*model_folders(), *folders])]:
         if (candidate / "config.json").is_file():
             return candidate
-    names = ", ".join(info.name for info in list_checkpoints(folders)) or "none"
-    raise MeshGPTError(f'There is no model "{name}".', f"Models found: {names}.")
+    names = ", ".join(info.name for info in list_checkpoints(folders))
+    places = " and ".join(f'"{folder}"' for folder in [*model_folders()[1:], *folders]) or "MESHGPT_DATA_DIR/models"
+    hint = f"Choose one of: {names}." if names else f"Install MeshGPT again, or put a model folder into {places}."
+    raise MeshGPTError(f'There is no model "{name}".', hint)
 
 
 def read_config(path: Path) -> dict[str, Any]:

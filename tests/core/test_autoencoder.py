@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +28,9 @@ from core.nn.mesh_batch import MeshBatch, cell_centres
 from core.tokenizers.autoencoder import blurred_targets
 from tests.core.strategies import triangle_soups
 
-SMALL = {"dim": 32, "encoder_depth": 2, "decoder_depth": 2, "dim_codebook": 16, "codebook_size": 64}
+ROOT = Path(__file__).parents[2]
+SMALL = {"dim": 32, "encoder_depth": 2, "decoder_depth": 2, "dim_codebook": 16}
+SMALL |= {"codebook_size": 64, "num_quantizers": 2, "shared_codebook": True}
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +133,7 @@ def test_call_of_the_reference_readme():
     loss = model(**arrays)
     loss.backward()
     assert loss.ndim == 0 and torch.isfinite(loss)
-    assert model.tokenize(**arrays).shape == (2, 64, 3, 2)
+    assert model.tokenize(**arrays).shape == (2, 64, 3, 3)
 
 
 @given(st.lists(triangle_soups(), min_size=1, max_size=4), st.integers(0, 99))
@@ -237,7 +242,7 @@ def test_a_wide_beam_finds_the_best_codes_of_all():
 @pytest.mark.parametrize("shared", [True, False])
 def test_weights_and_config_make_the_same_tokenizer_again(meshes, shared):
     torch.manual_seed(0)
-    first = MeshAutoencoder(**SMALL, shared_codebook=shared, num_quantizers=3)
+    first = MeshAutoencoder(**SMALL | {"shared_codebook": shared, "num_quantizers": 3})
     first.train().loss(meshes)["loss"].backward()
     second = MeshAutoencoder.from_config(first.config())
     second.load_state_dict(load(save(first.state_dict())))  # safetensors refuses tensors that share memory
@@ -284,7 +289,7 @@ def test_usage_counts_each_vertex_once(autoencoder, meshes):
 
 def test_dead_codes_come_back(meshes):
     torch.manual_seed(0)
-    model = MeshAutoencoder(**SMALL, shared_codebook=False, codebook_decay=0.5, dead_code_share=0.2)
+    model = MeshAutoencoder(**SMALL | {"shared_codebook": False}, codebook_decay=0.5, dead_code_share=0.2)
     model.initialise_codebooks(meshes)
     book = model.quantizer.layers[0]._codebook
     book.embed[0, :32] = 1e4  # nothing is ever near these
@@ -309,7 +314,8 @@ def test_a_training_step_in_bfloat16(meshes):
 @pytest.mark.parametrize("shared", [True, False])
 def test_eight_meshes_are_learnt_exactly(meshes, shared):
     torch.manual_seed(0)
-    model = MeshAutoencoder(**SMALL | {"codebook_size": 192}, num_quantizers=3, shared_codebook=shared)
+    sizes = {"codebook_size": 192, "num_quantizers": 3, "shared_codebook": shared}
+    model = MeshAutoencoder(**SMALL | sizes)
     optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, total_iters=240)
     for _ in range(240):
@@ -342,3 +348,18 @@ def test_errors_say_what_to_do(autoencoder, meshes):
         autoencoder(torch.zeros(1, 4, 3), torch.full((1, 2, 3), -1))
     with pytest.raises(MeshGPTError, match="does not exist"):
         autoencoder(torch.zeros(1, 4, 3), torch.tensor([[[0, 1, 2]]]), torch.tensor([[[0], [3]]]))
+
+
+@pytest.mark.parametrize("package", ["torch_geometric", "vector_quantize_pytorch"])
+def test_a_missing_package_is_named(package):
+    program = f"""
+import sys
+sys.modules["{package}"] = None  # importing it fails
+from core import MeshGPTError
+try:
+    from core import MeshAutoencoder
+except MeshGPTError as error:
+    print(error.hint)
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert f"pip install {package}" in said

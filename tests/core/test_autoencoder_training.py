@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training a tokenizer: batches repeat, a run resumes to the same weights, its model loads and encodes alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core import load_checkpoint
+from core.data.dataset import load_dataset
+from core.tasks.autoencoder import AutoencoderTask, AutoencoderTaskConfig
+from core.tokenizers.autoencoder import AutoencoderConfig
+from core.training import Trainer, TrainingConfig
+
+
+@pytest.fixture
+def task() -> AutoencoderTask:
+    sizes = {"dim": 32, "encoder_depth": 1, "decoder_depth": 1, "dim_codebook": 16, "codebook_size": 64}
+    model = AutoencoderConfig(**sizes)
+    config = AutoencoderTaskConfig(model=model, max_faces=80, faces_per_batch=300, validation_fraction=0.2)
+    return AutoencoderTask(load_dataset("procedural:24"), config)
+
+
+def train(task: AutoencoderTask, folder, steps: int) -> Trainer:
+    trainer = Trainer(task, TrainingConfig(out=str(folder), steps=steps, validate_every=2, muon=False, device="cpu"))
+    trainer.run(progress=False)
+    return trainer
+
+
+def test_batches_are_a_function_of_seed_epoch_and_index(task):
+    assert task.batch_count(0) > 1
+    first, again, other = task.batch(0, 1), task.batch(0, 1), task.batch(1, 1)
+    assert all(np.array_equal(a.positions, b.positions) for a, b in zip(first, again, strict=True))
+    assert [len(mesh.faces) for mesh in first] != [len(mesh.faces) for mesh in other]
+    per_epoch = sum(len(task.batch(0, index)) for index in range(task.batch_count(0)))
+    assert per_epoch == len(task.train)
+
+
+def test_a_run_exports_a_tokenizer_that_encodes_alike(task, tmp_path):
+    trainer = train(task, tmp_path / "run", 4)
+    checkpoint = load_checkpoint(tmp_path / "run" / "model", device="cpu")
+    assert checkpoint.transformer is None and checkpoint.tokenizer.kind == "autoencoder"
+    assert "perplexity" in (tmp_path / "run" / "model" / "card.md").read_text()
+    for sample in task.validation:
+        np.testing.assert_array_equal(checkpoint.tokenizer.encode(sample.mesh), trainer.model.encode(sample.mesh))
+
+
+def test_resuming_gives_the_weights_of_one_run(task, tmp_path):
+    start = {name: value.clone() for name, value in task.model.state_dict().items()}
+    config = {"validate_every": 100, "muon": False, "device": "cpu", "warmup": 1, "cooldown": 1e-9}
+
+    def run(folder, steps):
+        Trainer(task, TrainingConfig(out=str(tmp_path / folder), steps=steps, **config)).run(progress=False)
+        return {name: value.clone() for name, value in task.model.state_dict().items()}
+
+    whole = run("whole", 4)
+    task.model.load_state_dict(start)
+    run("parts", 2)
+    task.model.load_state_dict(start)
+    parts = run("parts", 4)
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=1e-5)

@@ -82,10 +82,16 @@ def arrange(objects: list[bpy.types.Object]) -> None:
         item.location += Vector((place_of(index, len(objects)), 0.0, 0.0)) - foot
 
 
+def with_nodes(owner: bpy.types.ID) -> None:
+    """Materials and worlds have nodes since Blender 5.0, where asking for them is deprecated."""
+    if bpy.app.version < (5, 0):
+        owner.use_nodes = True
+
+
 def clay(name: str, colour: tuple[float, float, float]) -> bpy.types.Material:
     """A matte material that hints at the triangles with thin darker edges."""
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    with_nodes(material)
     material.diffuse_color = (*colour, 1.0)
     nodes, links = material.node_tree.nodes, material.node_tree.links
     surface = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
@@ -113,7 +119,7 @@ def backdrop(scene: bpy.types.Scene) -> None:
     mesh.from_pydata(vertices, [], faces)
     mesh.polygons.foreach_set("use_smooth", [True] * len(faces))
     material = bpy.data.materials.new("Backdrop")
-    material.use_nodes = True
+    with_nodes(material)
     surface = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
     surface.inputs["Base Color"].default_value = (*BACKDROP, 1.0)
     surface.inputs["Roughness"].default_value = 1.0
@@ -131,7 +137,7 @@ def label(scene: bpy.types.Scene, text: str, x: float) -> None:
     curve.size = 0.2
     curve.align_x = "CENTER"
     material = bpy.data.materials.get("Label") or bpy.data.materials.new("Label")
-    material.use_nodes = True
+    with_nodes(material)
     surface = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
     surface.inputs["Base Color"].default_value = (0.05, 0.05, 0.06, 1.0)
     curve.materials.append(material)
@@ -156,7 +162,7 @@ def light(scene: bpy.types.Scene) -> None:
         scene.collection.objects.link(item)
     world = scene.world or bpy.data.worlds.new("World")
     scene.world = world
-    world.use_nodes = True
+    with_nodes(world)
     background = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
     background.inputs["Color"].default_value = (0.80, 0.86, 0.95, 1.0)
     background.inputs["Strength"].default_value = 0.55

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.checkpoint import BUNDLED
+from core.checkpoint import BUNDLED, DEFAULT_MODEL
 from core.cli import parser
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def test_commands_parse(line):
     assert callable(options.run)
 
 
-@pytest.mark.skipif(not any(BUNDLED.glob("*/config.json")), reason="no bundled model")
+@pytest.mark.skipif(not (BUNDLED / DEFAULT_MODEL).is_dir(), reason="no bundled model")
 def test_python_runs():
     snippets = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "import bpy" not in code]
     assert snippets

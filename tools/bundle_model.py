@@ -24,9 +24,10 @@ from core.evaluation import draw_prompts, likelihood, soundness  # noqa: E402
 
 SUMMARY = "Low-poly game assets from a prompt: furniture, buildings, plants, rocks, props. Up to {} faces."
 LICENCE = (
-    "The meshes are CC0-1.0 by their creators: Kenney, Quaternius, Kay Lousberg (KayKit), and single makers on "
-    "poly.pizza (CreativeTrio and others). For four fifths of them the repository they were taken from states that "
-    "itself; for the rest the creator's own pack does. The weights are CC0-1.0 too."
+    "All meshes it learned from are CC0-1.0 (public domain) by their creators: Kenney, Quaternius, Kay Lousberg "
+    "(KayKit), and single makers on poly.pizza; for 441 of them the public mirror that they were taken from does not "
+    "repeat the creator's own licence. The weights come under the licence of this repository. Nothing has to be "
+    "credited; thank the artists above."
 )
 
 

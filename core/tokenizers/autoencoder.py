@@ -41,8 +41,8 @@ class AutoencoderConfig:
     num_discrete_coors: int = DEFAULT_LEVELS
     dim_coordinate: int = 64
     coordinate_embedding: Literal["discrete", "fourier"] = "discrete"
-    # Triangles that come back exactly when training begins, by codes x levels: 1024 x 3 99%, 512 x 3 99%, 4096 x 2 83%;
-    # 1024 x 3 in one codebook for all levels 81%. The paper has two levels and one codebook.
+    # Triangles that come back exactly when training begins, by codes x levels: 1024 x 3 99%, 512 x 3 97%, 4096 x 2 83%;
+    # 1024 x 3 in one codebook for all levels 97%. The paper has two levels and one codebook.
     dim_codebook: int = 32
     codebook_size: int = 1024
     num_quantizers: int = 3

@@ -25,6 +25,7 @@ from .rules import FaceRules
 from .transformer import MeshTransformer
 
 _NEVER = -1e9
+_TRIES_A_START = 2  # failed faces from one first vertex before others get their turn
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class SamplingConfig:
     min_p: float = 0.0
     guidance: float = 1.5
     manifold: bool = True
-    attempts: int = 16  # tries for a face before the mesh is given up as it stands
+    attempts: int = 64  # tries for a face before the mesh is given up as it stands
     draws: int = 4  # candidates for a new vertex, of which the first that keeps the rules is taken
 
     def __post_init__(self) -> None:
@@ -137,6 +138,8 @@ class Sampler:
         self.rules = FaceRules(rows, max_faces, ordered, config.manifold, self.device)
         self.codes = torch.zeros(rows, slots, levels, dtype=torch.long, device=self.device)  # of each vertex
         self.slot_vertex = torch.zeros(rows, slots, dtype=torch.long, device=self.device)
+        # How many faces that began at a vertex have failed since the last that did not, [B, V].
+        self.dead_ends = torch.zeros(rows, slots, dtype=torch.long, device=self.device)
         self.rows = list(range(rows))  # which mesh each row of the batch makes; finished ones leave
         self.face_counts = [0] * rows
         self.failures = [0] * rows  # attempts in a row that broke a rule
@@ -180,6 +183,9 @@ class Sampler:
             hidden = self._advance(vertex, slot, place)
         self.rules.add_face(kept, face, counts)
         self.rules.vertex_count = torch.where(kept, self.rules.vertex_count, before)
+        rows = torch.arange(len(kept), device=self.device)
+        self.dead_ends[rows, face[0]] += 1
+        self.dead_ends.masked_fill_(kept[:, None], 0)
         self.hidden = torch.where(kept.repeat(self._branches())[:, None], hidden, self.hidden)
         yield from self._record(kept.tolist(), face)
 
@@ -201,14 +207,21 @@ class Sampler:
         conditioned, free = log_p.chunk(2)
         return free + self.config.guidance * (conditioned - free)
 
+    def _in_trouble(self) -> Tensor | None:
+        """Rows that have failed more often than chance explains, bool [B]; None when there are none."""
+        patience = self.config.attempts // 8 if self.config.temperature else 0
+        failed = [count > patience for count in self.failures]
+        return torch.tensor(failed, device=self.device) if any(failed) else None
+
     def _probabilities(self, logits: Tensor) -> Tensor:
-        """Filtered probabilities of logits [B or B K, C]. The likeliest choice that broke a rule would break it again,
-        so
-        at temperature 0 a row draws freely while it retries."""
+        """Filtered probabilities of logits [B or B K, C].
+
+        What filters leave may break a rule every time, above all at temperature 0: a row in trouble draws freely.
+        """
         p = filtered_probabilities(logits, self.config)
-        if self.config.temperature or not any(self.failures):
+        failed = self._in_trouble()
+        if failed is None:
             return p
-        failed = torch.tensor([bool(count) for count in self.failures], device=self.device)
         return torch.where(failed.repeat_interleave(len(p) // len(failed))[:, None], logits.softmax(dim=-1), p)
 
     def _choose(
@@ -219,17 +232,21 @@ class Sampler:
         face_span = max(self.face_counts) + 1
         vertex_span = 3 * face_span
         allowed = rules.candidates(slot, face, face_span, vertex_span)
+        if slot == 0:
+            allowed &= self.dead_ends[:, :vertex_span] < _TRIES_A_START
         any_allowed = allowed.any(-1)
         gate = self._guide(head.gate_logits(hidden, slot).log_softmax(-1)).clone()
-        gate[:, COPY].masked_fill_(~any_allowed, _NEVER)
+        # Before a face the model chooses among what is left. Inside one it does not: where it would copy and nothing
+        # may be copied the face fails, for a new vertex instead would be a guess. The first face has nothing to copy.
+        gate[:, COPY].masked_fill_(place < 3 if slot else ~any_allowed, _NEVER)
         if slot == 0:
             gate[:, END].masked_fill_(place == 0, _NEVER)
         choice = draw(self._probabilities(gate), uniform[:, 0])
 
         pointer = self._pointer_log_p(hidden, place, vertex_span).masked_fill(~allowed, _NEVER)
-        vertex = draw(self._probabilities(pointer), uniform[:, 1])
+        vertex = draw(self._probabilities(pointer), uniform[:, 1]) * any_allowed
         is_new = choice == NEW
-        ok = torch.where(is_new, is_new, any_allowed)
+        ok = is_new | any_allowed
         # A look at is_new would make a GPU wait; a CPU has the value at hand, and saves the draw.
         if self.device.type != "cpu" or bool(is_new.any()):
             codes, keys, points, accepted = self._draw_new(hidden, slot, face, uniform[:, 2:], vertex_span)
@@ -346,7 +363,7 @@ class Sampler:
         rows = torch.tensor(left, dtype=torch.long, device=self.device)
         branches = torch.cat([rows + b * len(self.rows) for b in range(self._branches())])
         self.rules.select(rows)
-        self.codes, self.slot_vertex = self.codes[rows], self.slot_vertex[rows]
+        self.codes, self.slot_vertex, self.dead_ends = (t[rows] for t in (self.codes, self.slot_vertex, self.dead_ends))
         self.hidden, self.pointer_keys = self.hidden[branches], self.pointer_keys[branches]
         self.cache.select(branches)
         for name in ("rows", "face_counts", "failures"):

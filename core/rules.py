@@ -59,7 +59,8 @@ class FaceRules:
             allowed &= self.off_line(face, self.points[:, :vertex_span])
             on_both = (faces == first).any(-1) & (faces == newest).any(-1)
             third = faces.sum(-1) - face[0][:, None] - face[1][:, None]
-            blocked.scatter_(1, torch.where(on_both, third, vertex_span), True)
+            # A row that has failed already may hold the same vertex twice; what is blocked there no longer matters.
+            blocked.scatter_(1, torch.where(on_both, third, vertex_span).clamp(0, vertex_span), True)
         if self.manifold:
             leaves = torch.where(faces == newest, following, vertex_span).flatten(1)
             blocked.scatter_(1, leaves, True)

@@ -135,6 +135,7 @@ def save_checkpoint(
         for number, shard in enumerate(shards, start=1):
             suffix = f"-{number:05d}-of-{len(shards):05d}" if len(shards) > 1 else ""
             save_file(shard, temporary / f"model{suffix}.safetensors")
+            (temporary / f"model{suffix}.safetensors").chmod(0o644)  # the library makes it readable to its owner only
         created = datetime.now(UTC).date().isoformat()
         config = {"format": FORMAT, "created": created, **config}
         (temporary / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")

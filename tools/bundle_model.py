@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure a trained transformer and put it into core/weights with a card that says what was measured.

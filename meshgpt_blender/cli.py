@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--count", type=int, default=1)
     generate.add_argument("--faces", type=int, default=0, help="about how many triangles each (0: the model decides)")
     generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--temperature", type=float, default=1.0)
+    generate.add_argument("--temperature", type=float, default=0.8)
     generate.add_argument("--top-p", type=float, default=0.95)
     generate.add_argument("--guidance", type=float)
     generate.set_defaults(run=_generate)

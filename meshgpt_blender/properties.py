@@ -47,7 +47,7 @@ class GenerateProperties:
     temperature: FloatProperty(
         name="Temperature",
         description="Lower is safer and more alike, higher more varied and less sound",
-        default=1.0,
+        default=0.8,
         min=0.0,
         soft_max=1.5,
         max=4.0,
@@ -65,9 +65,9 @@ class GenerateProperties:
     guidance: FloatProperty(
         name="Guidance",
         description="How strictly to follow the prompt and the face count; 1 is the plain model at half the cost",
-        default=1.5,
+        default=3.0,
         min=0.0,
-        soft_max=5.0,
+        soft_max=8.0,
         max=20.0,
         step=10,
         options={"SKIP_SAVE"},

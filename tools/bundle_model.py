@@ -36,10 +36,12 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--data", required=True, help="the data set it was trained on; its own split is made again")
     parser.add_argument("--training", type=json.loads, default={}, metavar="JSON", help="more rows for the card")
+    parser.add_argument("--sampling", type=json.loads, default={}, metavar="JSON", help="its defaults for generation")
     parser.add_argument("--meshes", type=int, default=100, help="how many to generate from training prompts")
     options = parser.parse_args()
 
     checkpoint = load_checkpoint(options.model)
+    checkpoint.config["sampling"] = options.sampling
     limit = checkpoint.transformer.config.max_faces
     train, validation = load_dataset(options.data).filtered(limit).split()
     metrics = likelihood(checkpoint, validation)
@@ -53,7 +55,7 @@ def main() -> None:
         "training_meshes": len(train),
         "validation_meshes": len(validation),
         "metrics": {**options.training, **metrics},
-        "sampling": checkpoint.config.get("sampling", {}),
+        "sampling": options.sampling,
     }
     print(save_transformer(BUNDLED / options.name, checkpoint.transformer, details))
 

@@ -35,5 +35,5 @@ assert operator["seed"].default == 0 and operator["faces"].default == 0 and oper
 settings = bpy.context.scene.meshgpt
 for name in properties.MODEL_OPTIONS:
     assert name in operator.keys() and hasattr(settings, name), name
-assert operator["guidance"].default == 1.5 and abs(operator["top_p"].default - 0.95) < 1e-6
+assert operator["guidance"].default == 3.0 and abs(operator["top_p"].default - 0.95) < 1e-6
 done()

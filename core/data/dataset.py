@@ -36,7 +36,9 @@ class Sample:
         if self.theme:
             choices.append((f"{self.theme} {self.label}", 0.15))
         if self.category:
-            choices.append((f"{self.category.replace('/', ' ')} {self.head or self.label}", 0.1))
+            noun = self.head or self.label
+            kinds = [kind for kind in self.category.split("/") if kind != noun]
+            choices.append((" ".join([*kinds, noun]), 0.1))
         return choices
 
 

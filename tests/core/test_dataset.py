@@ -46,7 +46,7 @@ def test_an_archive_gives_its_meshes_with_their_records(tmp_path: Path) -> None:
     assert [len(s.mesh.faces) for s in dataset] == [len(m.faces) for m in meshes]
     first, second, third = dataset
     assert first.family != second.family and third.label == "box"
-    assert dict(first.prompts()).keys() == {"round table", "table", "home round table", "furniture table table"}
+    assert dict(first.prompts()).keys() == {"round table", "table", "home round table", "furniture table"}
     assert dataset.words() == ["box", "furniture", "home", "round", "table"]
 
 

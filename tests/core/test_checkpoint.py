@@ -49,6 +49,16 @@ def test_generate_and_stream_give_the_same_meshes(folder: Path) -> None:
     assert provenance["model"] == "small" and provenance["seed"] == 6 and provenance["prompt"] == "table"
 
 
+def test_many_meshes_come_in_batches_and_none_is_another(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = load_checkpoint(folder, device="cpu")
+    together = checkpoint.generate("box", count=5, seed=1, max_faces=6)
+    monkeypatch.setattr("core.checkpoint.ROWS", 2)
+    rows = [event.row for event in checkpoint.stream("box", count=5, seed=1, max_faces=6)]
+    assert set(rows) == set(range(5)) and rows.index(2) > max(i for i, row in enumerate(rows) if row < 2)
+    for a, b in zip(together, checkpoint.generate("box", count=5, seed=1, max_faces=6), strict=True):
+        assert a.seed == b.seed and np.array_equal(a.faces, b.faces)
+
+
 @pytest.mark.parametrize("bad", [{"count": 0}, {"faces": -3}, {"max_faces": 0}, {"temprature": 1.0}, {"top_p": 7}])
 def test_wrong_requests_are_refused_in_words(folder: Path, bad: dict) -> None:
     with pytest.raises(MeshGPTError):

@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -35,6 +36,7 @@ from .errors import Cancelled, MeshGPTError
 
 FACE_INTERVAL = 0.15  # seconds between two batches of faces
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "allocate memory")
+AUTOENCODER_PACKAGES = ("torch_geometric", "vector_quantize_pytorch")
 EXIT_GRACE = 3.0  # seconds a request may still run after Blender is gone
 
 
@@ -225,9 +227,13 @@ class Worker:
 
     @staticmethod
     def _autoencoder() -> Path | None:
-        """The first autoencoder there is; without one the default model's own tokenizer makes the round trip."""
+        """The first autoencoder there is. Without one, or without the packages that only autoencoders need, the default
+        model's own tokenizer makes the round trip; the result names the model either way.
+        """
         from .checkpoint import list_checkpoints
 
+        if not all(find_spec(package) for package in AUTOENCODER_PACKAGES):
+            return None
         return next((info.path for info in list_checkpoints() if info.kind == "tokenizer"), None)
 
     @staticmethod
@@ -321,12 +327,7 @@ def explain(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, MeshGPTError):
         return protocol.USER, error.message, error.hint
     words = f"{type(error).__name__} {text}".lower()
-    if (
-        isinstance(error, MemoryError)
-        or "outofmemory" in words
-        or "out of memory" in words
-        or "allocate memory" in words
-    ):
+    if isinstance(error, MemoryError) or any(sign in words for sign in OUT_OF_MEMORY):
         return (
             protocol.MEMORY,
             "The device ran out of memory.",

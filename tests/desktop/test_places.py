@@ -61,7 +61,7 @@ def _edit_mode(rig):
     """A result that arrives in Edit Mode waits, and is added when the user comes back."""
     area, region = yield from rig.sidebar("MeshGPT")
     settings = bpy.context.scene.meshgpt  # the undo took its values back
-    settings.prompt, settings.count, settings.model = "chair", 60, os.environ.get("MESHGPT_TEST_MODEL", "")
+    settings.prompt, settings.count, settings.model = "chair", 8, os.environ.get("MESHGPT_TEST_MODEL", "")
     before = len(bpy.data.objects)
     yield from rig.click("meshgpt.generate(")
     job = part("jobs").current()
@@ -74,7 +74,7 @@ def _edit_mode(rig):
     yield from rig.shot("03_edit_mode")
     with rig.override(area, rig.region(area, "WINDOW")):
         bpy.ops.object.mode_set(mode="OBJECT")
-    yield from rig.wait(lambda: len(bpy.data.objects) == before + 60, 20, "the meshes")
+    yield from rig.wait(lambda: len(bpy.data.objects) == before + 8, 20, "the meshes")
     yield 0.3
 
 

@@ -271,9 +271,9 @@ class Sampler:
 
     def _draw_new(
         self, hidden: Tensor, slot: int, face: list[Tensor], uniform: Tensor, vertex_span: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes [B, D] and order key [B] of the first of K drawn vertices that keeps the rules, and whether one does
-        [B].
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The first of K drawn vertices that keeps the rules: codes [B, D], order key [B], place [B, 3]; and whether
+        one does, bool [B].
         """
         draws, levels = self.config.draws, self.codes.shape[-1]
         head, tokenizer = self.model.head.codes, self.model.tokenizer

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from core import protocol, worker
+from core.checkpoint import read_config
 from core.errors import MeshGPTError
+from core.worker import Worker
 from tests.tiny_model import save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -290,3 +292,10 @@ def test_arrays_are_written_whole_and_read_without_pickle(tmp_path: Path) -> Non
 def test_importing_the_protocol_imports_no_torch() -> None:
     code = "import sys, core.protocol, core.worker, core.checkpoint; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_without_the_autoencoders_packages_the_models_own_tokenizer_reconstructs(monkeypatch) -> None:
+    found = Worker._autoencoder()
+    assert found is not None and read_config(found)["kind"] == "tokenizer"
+    monkeypatch.setattr("core.worker.find_spec", lambda name: None)
+    assert Worker._autoencoder() is None

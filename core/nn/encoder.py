@@ -70,7 +70,8 @@ class MeshEncoder(nn.Module):
         # A fixed isometry: a step of the optimiser that moved it by half a percent would move vertices by a third of a
         # cell, faster than codebooks follow. What it lacks the context can add.
         self.from_position = nn.Linear(3, dim_out, bias=False).requires_grad_(False)
-        nn.init.orthogonal_(self.from_position.weight)
+        # Three coordinates stay what they are: quantisers that divide the axes need the lattice's own.
+        (nn.init.eye_ if dim_out == 3 else nn.init.orthogonal_)(self.from_position.weight)
         self.levels = levels
 
     def forward(self, batch: MeshBatch) -> Tensor:

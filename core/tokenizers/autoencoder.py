@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..environment import MissingPackageError
@@ -21,41 +21,59 @@ from ..mesh import DEFAULT_LEVELS, LatticeMesh, TriangleMesh
 
 try:  # only learned tokenizers need these two, so an installation may do without
     import torch_geometric  # noqa: F401
-    from vector_quantize_pytorch import ResidualVQ
+    import vector_quantize_pytorch  # noqa: F401
 except ImportError as error:
     raise MissingPackageError({str(error.name): str(error)}) from error
 
-from ..nn.codebooks import nearest_codes, residual_kmeans
 from ..nn.decoder import MeshDecoder, VertexHead
 from ..nn.encoder import MeshEncoder
 from ..nn.mesh_batch import MeshBatch, cell_centres
+from ..nn.quantizers import RFSQ, RLFQ, RVQ, Quantizer
 
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """Sizes and losses of a MeshAutoencoder. `dim` is the width of encoder and decoder, depths count their layers."""
+    """Sizes and losses of a MeshAutoencoder; the comments are what the command line says of each.
 
-    dim: int = 192
-    encoder_depth: int = 4
-    decoder_depth: int = 4
-    num_discrete_coors: int = DEFAULT_LEVELS
-    dim_coordinate: int = 64
-    coordinate_embedding: Literal["discrete", "fourier"] = "discrete"
+    Raises MeshGPTError for values that fit no autoencoder.
+    """
+
+    dim: int = 192  # width of encoder and decoder
+    encoder_depth: int = 4  # SAGEConv layers over the faces
+    decoder_depth: int = 4  # residual blocks of the decoder
+    num_discrete_coors: int = DEFAULT_LEVELS  # lattice cells an axis
+    dim_coordinate: int = 64  # width of the embedding of one coordinate
+    coordinate_embedding: Literal["discrete", "fourier"] = "discrete"  # learnt from Fourier features on, or these
+    quantizer: Literal["rvq", "rlfq", "rfsq"] = "rvq"  # residual: learnt codebooks, lookup-free, finite scalar
     # Triangles that come back exactly when training begins, by codes x levels: 1024 x 3 99%, 512 x 3 97%, 4096 x 2 83%;
     # 1024 x 3 in one codebook for all levels 97%. The paper has two levels and one codebook.
-    dim_codebook: int = 32
-    codebook_size: int = 1024
-    num_quantizers: int = 3
-    shared_codebook: bool = False
-    sample_temperature: float = 0.1  # of the codes while training; 0 always takes the nearest
-    search_width: int = 4  # of the beam search for codes when not training; 1 takes the nearest at each level
-    codebook_decay: float = 0.99
-    dead_code_share: float = (
-        0.05  # a code used less often than this share of the average is replaced by a vertex of the batch
-    )
+    codebook_size: int = 1024  # codes a level; rlfq takes the next power of 8 below, rfsq the next cube
+    num_quantizers: int = 3  # residual levels
+    dim_codebook: int = 32  # width of the vectors that rvq quantises; rlfq and rfsq quantise the three coordinates
+    shared_codebook: bool = False  # rvq: one codebook for all levels
+    sample_temperature: float = 0.1  # rvq: of the codes while training; 0 always takes the nearest
+    search_width: int = 4  # rvq: of the beam search for codes when not training; 1 takes the nearest at each level
+    codebook_decay: float = 0.99  # rvq: of the moving averages
+    dead_code_share: float = 0.05  # rvq: a code used less than this share of the average is replaced by a vertex
+    entropy_weight: float = 0.01  # rlfq: of the loss that wants each code certain and all codes used
+    commitment_weight: float = 0.02  # of squared distances in cells between vectors and their codes'
     blur: float = 0.4  # standard deviation of the targets, in cells
-    commitment_weight: float = 0.02  # of squared lengths in cells
-    vertex_head_weight: float = 0.5
+    vertex_head_weight: float = 0.5  # of the loss of coordinates read without context
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, kind = getattr(self, field.name), type(field.default)
+            choices = get_args(get_type_hints(AutoencoderConfig)[field.name])
+            least = 1 if kind is int and not field.name.endswith(_MAY_BE_NONE) else 0
+            if choices and value not in choices:
+                raise MeshGPTError(f'{field.name} is "{value}".', f"Choose one of: {', '.join(choices)}.")
+            if not choices and (not isinstance(value, (kind, int)) or value < least):
+                raise MeshGPTError(f"{field.name} is {value!r}.", f"Give a number of at least {least}.")
+        if self.quantizer != "rvq" and self.codebook_size < 8:
+            raise MeshGPTError(f"codebook_size is {self.codebook_size}.", f"{self.quantizer} needs at least 8 codes.")
+
+
+_MAY_BE_NONE = ("depth",)  # counts of which there may be none
 
 
 class MeshAutoencoder(nn.Module):
@@ -77,30 +95,20 @@ class MeshAutoencoder(nn.Module):
             )
         self.options = options = replace(config or AutoencoderConfig(), **changes)
         self.levels = options.num_discrete_coors
-        self.codebook_sizes = (options.codebook_size,) * options.num_quantizers
+        self.half_side = self.levels / 2  # of the lattice, in cells
         self.encoder = MeshEncoder(
             options.dim,
             options.encoder_depth,
-            options.dim_codebook,
+            options.dim_codebook if options.quantizer == "rvq" else 3,
             self.levels,
             options.dim_coordinate,
             options.coordinate_embedding,
         )
-        self.quantizer = ResidualVQ(
-            dim=options.dim_codebook,
-            codebook_size=options.codebook_size,
-            num_quantizers=options.num_quantizers,
-            shared_codebook=options.shared_codebook,
-            kmeans_init=True,
-            decay=options.codebook_decay,
-            stochastic_sample_codes=True,
-            threshold_ema_dead_code=1e-9,  # set for each batch in `_quantise`: it is relative to the batch's vertices
-        )
-        if options.shared_codebook:
-            self._register_state_dict_hook(_drop_aliases)
-            self.register_load_state_dict_pre_hook(_add_aliases)
-        self.decoder = MeshDecoder(options.dim, options.decoder_depth, options.dim_codebook, self.levels)
-        self.vertex_head = VertexHead(options.dim, options.dim_codebook, self.levels)
+        self.quantizer = _quantizer(options)
+        self.codebook_sizes = tuple(self.quantizer.codebook_sizes)
+        width = self.quantizer.width
+        self.decoder = MeshDecoder(options.dim, options.decoder_depth, width, self.levels)
+        self.vertex_head = VertexHead(options.dim, width, self.levels)
         self.vertex_head.invert(self.encoder.from_position)
         self.register_buffer("blurred", blurred_targets(self.levels, options.blur), persistent=False)
 
@@ -114,17 +122,21 @@ class MeshAutoencoder(nn.Module):
         """
         return self._losses(MeshBatch.from_padded(vertices, faces, face_edges, self.levels))["loss"]
 
-    def loss(self, meshes: Sequence[LatticeMesh] | MeshBatch) -> dict[str, Tensor]:
-        """The weighted sum "loss", its terms, and two metrics without gradient.
+    def loss(
+        self, meshes: Sequence[LatticeMesh] | MeshBatch, totals: tuple[float, float] | None = None
+    ) -> dict[str, Tensor]:
+        """The weighted sum "loss", its terms, and three metrics without gradient.
 
-        "triangle_accuracy": share of faces with all nine coordinates right; "vertex_accuracy": of their corners.
+        "distance_to_codes": mean distance of a vertex's vector from that of its codes, in cells; "triangle_accuracy":
+        share of faces with all nine coordinates right; "vertex_accuracy": of their corners. With `totals`, the faces
+        and vertices of the whole of which these meshes are a share, the values of all shares add up to the whole's.
         """
-        return self._losses(self._batch(meshes))
+        return self._losses(self._batch(meshes), totals)
 
     @property
     def initialised(self) -> bool:
         """Whether the codebooks have been set; a mesh can be encoded only then."""
-        return bool(self.quantizer.layers[0]._codebook.initted)
+        return self.quantizer.initialised
 
     @torch.no_grad()
     def initialise_codebooks(self, meshes: Sequence[LatticeMesh]) -> None:
@@ -135,72 +147,53 @@ class MeshAutoencoder(nn.Module):
         self._initialise_codebooks(self.encoder(self._batch(meshes)))
 
     def _initialise_codebooks(self, features: Tensor) -> None:
-        """k-means level by level; of a shared codebook each level gets a part.
-
-        Half of the vectors are those of vertices [V, C], half those of places drawn evenly over the lattice: meshes are
-        dense in few places, and codes that went there only would leave large residuals everywhere else.
+        """Half of the vectors are those of vertices [V, C], half those of places drawn evenly over the lattice: meshes
+        are dense in few places, and codes that went there only would leave large residuals everywhere else.
         """
-        options = self.options
-        parts = options.num_quantizers if options.shared_codebook else 1
-        sizes = [options.codebook_size // parts] * options.num_quantizers
-        if options.shared_codebook:
-            sizes[0] += options.codebook_size - sum(sizes)
         with torch.autocast(features.device.type, enabled=False):  # a cell is finer than bfloat16 resolves
             places = torch.rand(len(features), 3, device=features.device) * 2 - 1
-            vectors = torch.cat([features.float(), self.encoder.from_position(places)]) * (self.levels / 2)
-            found = residual_kmeans(vectors, sizes)
-        if options.shared_codebook:
-            found = [tuple(torch.cat(level) for level in zip(*found, strict=True))]
-        books = list(dict.fromkeys(layer._codebook for layer in self.quantizer.layers))
-        for book, (codes, members) in zip(books, found, strict=True):
-            book.embed[0] = codes
-            book.cluster_size[0] = members
-            book.embed_avg[0] = codes * members[:, None]
-            book.initted.fill_(True)
+            vectors = torch.cat([features.float(), self.encoder.from_position(places)])
+            self.quantizer.initialise(vectors * self.half_side)
 
-    def _losses(self, batch: MeshBatch) -> dict[str, Tensor]:
+    def _losses(self, batch: MeshBatch, totals: tuple[float, float] | None = None) -> dict[str, Tensor]:
         features = self.encoder(batch)
-        vectors, _, commitment = self._quantise(features)
+        vectors, _, quantisation = self._quantise(features)
         context_free = self.vertex_head(vectors)
         logits = context_free[batch.faces] + self.decoder(vectors[batch.faces], batch.mesh_of_face)
         reconstruction = self._cross_entropy(logits, batch.corners)
         vertex = self._cross_entropy(context_free, batch.positions)
         with torch.no_grad():
             right = (logits.argmax(dim=-1) == batch.corners).all(dim=-1)  # [F, 3]
-        options = self.options
-        total = reconstruction + options.vertex_head_weight * vertex + options.commitment_weight * commitment
+            distance = (features - vectors).norm(dim=-1).mean() * self.half_side
+        faces, vertices = len(batch.faces), len(batch.positions)
+        of_faces, of_vertices = (faces / totals[0], vertices / totals[1]) if totals else (1.0, 1.0)
         return {
-            "loss": total,
-            "reconstruction": reconstruction,
-            "vertex": vertex,
-            "commitment": commitment,
-            "triangle_accuracy": right.all(dim=-1).float().mean(),
-            "vertex_accuracy": right.float().mean(),
+            "loss": of_faces * reconstruction + of_vertices * (self.options.vertex_head_weight * vertex + quantisation),
+            "reconstruction": of_faces * reconstruction,
+            "vertex": of_vertices * vertex,
+            "quantisation": of_vertices * quantisation,
+            "distance_to_codes": of_vertices * distance,
+            "triangle_accuracy": of_faces * right.all(dim=-1).float().mean(),
+            "vertex_accuracy": of_faces * right.float().mean(),
         }
 
     def _quantise(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features [V, C] -> quantised vectors [V, C], codes int64 [V, D], commitment loss; always in float32."""
-        quantizer = self.quantizer
-        if not self.training and not self.initialised:
-            raise MeshGPTError("The autoencoder has no codebook yet.", "Train it, or load a trained checkpoint.")
-        for layer in quantizer.layers:
-            usage = self.options.dead_code_share * len(features) / self.options.codebook_size
-            layer._codebook.threshold_ema_dead_code = usage
-            layer._codebook.reset_cluster_size = 2 * usage
+        """Features [V, C] -> quantised vectors [V, C], codes int64 [V, D], weighted loss; always in float32."""
         if not self.initialised:
+            if not self.training:
+                raise MeshGPTError("The autoencoder has no codebook yet.", "Train it, or load a trained checkpoint.")
             self._initialise_codebooks(features.detach())
         with torch.autocast(features.device.type, enabled=False):
             # The quantiser sees lengths in lattice cells, which gives the temperature its meaning: codes a few tenths
             # of a cell apart are drawn almost alike, codes a cell apart are not confused.
-            scaled = features.float() * (self.levels / 2)
+            in_cells = features.float() * self.half_side
             if self.training:
-                vectors, codes, commitment = quantizer(
-                    scaled[None], sample_codebook_temp=self.options.sample_temperature
-                )
-                return vectors[0] / (self.levels / 2), codes[0], commitment.sum()
-            codes = nearest_codes(scaled, quantizer.codebooks, self.options.search_width)
-            vectors = self._vectors(codes)
-            return vectors, codes, (features - vectors).square().mean() * (self.levels / 2) ** 2
+                vectors, codes, loss = self.quantizer(in_cells)
+            else:
+                codes = self.quantizer.encode(in_cells)
+                vectors = self.quantizer.vectors(codes)
+                loss = self.options.commitment_weight * F.mse_loss(in_cells, vectors)
+            return vectors / self.half_side, codes, loss
 
     def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean cross entropy of logits [..., levels] against the blurred targets int64 [...]."""
@@ -314,7 +307,7 @@ class MeshAutoencoder(nn.Module):
     def _checked(self, codes: np.ndarray | Tensor) -> Tensor:
         """Codes as int64 tensor on the model's device; MeshGPTError unless they are codes of this autoencoder."""
         codes = torch.as_tensor(codes, device=self.blurred.device).long()
-        depth, size = self.options.num_quantizers, self.options.codebook_size
+        depth, size = len(self.codebook_sizes), self.codebook_sizes[0]
         if codes.shape[-1:] != (depth,) or (codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < size):
             raise MeshGPTError(
                 f"These are not codes of this autoencoder: shape {tuple(codes.shape)}.",
@@ -324,8 +317,7 @@ class MeshAutoencoder(nn.Module):
 
     def _vectors(self, codes: Tensor) -> Tensor:
         """Codes [..., D] -> quantised vectors [..., C]."""
-        vectors = self.quantizer.get_output_from_indices(codes.flatten(0, -2)[None])[0]
-        return vectors.unflatten(0, codes.shape[:-1]) / (self.levels / 2)
+        return self.quantizer.vectors(codes) / self.half_side
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
@@ -338,19 +330,24 @@ class MeshAutoencoder(nn.Module):
             self.train(training)
 
 
-_FIRST, _OTHER = "quantizer.layers.0._codebook.", re.compile(r"quantizer\.layers\.[1-9]\d*\._codebook\.")
-
-
-def _drop_aliases(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """All levels hold the one shared codebook; it is saved once, under the first."""
-    for name in [name for name in state if name.startswith(prefix) and _OTHER.match(name.removeprefix(prefix))]:
-        del state[name]
-
-
-def _add_aliases(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    for name in [name for name in state if name.startswith(prefix + _FIRST)]:
-        for level in range(1, len(module.quantizer.layers)):
-            state[name.replace("layers.0.", f"layers.{level}.", 1)] = state[name]
+def _quantizer(options: AutoencoderConfig) -> Quantizer:
+    size, depth, weight = options.codebook_size, options.num_quantizers, options.commitment_weight
+    half_side = options.num_discrete_coors / 2
+    if options.quantizer == "rlfq":
+        return RLFQ(size, depth, half_side, entropy_weight=options.entropy_weight, commitment_weight=weight)
+    if options.quantizer == "rfsq":
+        return RFSQ(size, depth, half_side, commitment_weight=weight)
+    return RVQ(
+        options.dim_codebook,
+        size,
+        depth,
+        shared=options.shared_codebook,
+        decay=options.codebook_decay,
+        temperature=options.sample_temperature,
+        dead_code_share=options.dead_code_share,
+        search_width=options.search_width,
+        commitment_weight=weight,
+    )
 
 
 def blurred_targets(levels: int, deviation: float) -> Tensor:

@@ -15,56 +15,27 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load, save
 from torch_geometric.nn import SAGEConv
-from vector_quantize_pytorch import ResidualVQ
 
 from core import MeshAutoencoder, MeshGPTError, TriangleMesh
-from core.data.shapes import procedural_meshes
 from core.mesh import LatticeMesh, face_adjacency
-from core.nn.codebooks import nearest_codes
 from core.nn.encoder import MeshEncoder, NeighbourConv, face_geometry, vertex_mean
-from core.nn.mesh_batch import MeshBatch, cell_centres
+from core.nn.mesh_batch import MeshBatch
 from core.tokenizers.autoencoder import blurred_targets
 from tests.core.strategies import triangle_soups
+from tests.core.tiny_autoencoder import SMALL, as_after_training, eight_meshes, padded
 
 ROOT = Path(__file__).parents[2]
-SMALL = {"dim": 32, "encoder_depth": 2, "decoder_depth": 2, "dim_codebook": 16}
-SMALL |= {"codebook_size": 64, "num_quantizers": 2, "shared_codebook": True}
 
 
 @pytest.fixture(scope="module")
 def meshes() -> list[LatticeMesh]:
-    found = [mesh.quantised() for mesh, _ in procedural_meshes(12, 0)]
-    return sorted(found, key=lambda mesh: len(mesh.faces))[:8]
+    return eight_meshes()
 
 
 @pytest.fixture(scope="module")
 def autoencoder(meshes) -> MeshAutoencoder:
-    """As after training: codebooks are set and no weight is zero, so that context reaches codes and positions."""
-    torch.manual_seed(0)
-    model = MeshAutoencoder(**SMALL)
-    model.initialise_codebooks(meshes)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter += 0.1 * torch.randn_like(parameter)
-    return model.eval()
-
-
-def padded(batch: list[LatticeMesh]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """vertices [B, V, 3] (padding: a far point), faces and face_edges [B, 2, E] padded with -1."""
-    edges = [face_adjacency(mesh.faces) for mesh in batch]
-    counts = [(len(mesh.positions), len(mesh.faces), pairs.shape[1]) for mesh, pairs in zip(batch, edges, strict=True)]
-    sizes = np.max(counts, axis=0)
-    vertices = torch.full((len(batch), sizes[0] + 2, 3), 1e6)
-    faces = torch.full((len(batch), sizes[1], 3), -1)
-    face_edges = torch.full((len(batch), 2, sizes[2] + 1), -1)
-    for row, (mesh, pairs) in enumerate(zip(batch, edges, strict=True)):
-        vertices[row, : len(mesh.positions)] = cell_centres(torch.from_numpy(mesh.positions), mesh.levels)
-        faces[row, : len(mesh.faces)] = torch.from_numpy(mesh.faces)
-        face_edges[row, :, : pairs.shape[1]] = torch.from_numpy(pairs)
-    return vertices, faces, face_edges
+    return as_after_training(meshes)
 
 
 @given(st.lists(triangle_soups(), min_size=2, max_size=4))
@@ -118,7 +89,7 @@ def test_padding_never_enters_the_quantiser(meshes):
     model.quantizer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].shape))
     vertices, faces, _ = padded(meshes)
     model(vertices=vertices, faces=faces).backward()
-    assert seen == [(1, sum(len(mesh.positions) for mesh in meshes), 16)]
+    assert seen == [(sum(len(mesh.positions) for mesh in meshes), 16)]
 
 
 def test_call_of_the_reference_readme():
@@ -214,44 +185,6 @@ def test_loss_equals_cross_entropy_with_dense_targets(autoencoder, meshes):
     torch.testing.assert_close(autoencoder._cross_entropy(logits, batch.corners), expected)
 
 
-def test_greedy_codes_are_those_of_the_library():
-    torch.manual_seed(0)
-    library = ResidualVQ(dim=8, codebook_size=32, num_quantizers=3)
-    vectors = torch.randn(500, 8)
-    library.eval()
-    quantised, codes, _ = library(vectors[None])
-    found = nearest_codes(vectors, library.codebooks, 1)
-    torch.testing.assert_close(found, codes[0])
-    torch.testing.assert_close(library.get_output_from_indices(found[None]), quantised)
-
-
-def test_a_wide_beam_finds_the_best_codes_of_all():
-    torch.manual_seed(0)
-    books, vectors = torch.randn(2, 12, 3), torch.randn(3000, 3)
-    sums = (books[0][:, None] + books[1]).flatten(0, 1)
-    best = torch.cdist(vectors, sums).min(dim=1).values
-
-    def error(width: int) -> torch.Tensor:
-        codes = nearest_codes(vectors, books, width)
-        return (vectors - books[0][codes[:, 0]] - books[1][codes[:, 1]]).norm(dim=1)
-
-    torch.testing.assert_close(error(12), best)
-    assert error(4).mean() < error(1).mean()
-
-
-@pytest.mark.parametrize("shared", [True, False])
-def test_weights_and_config_make_the_same_tokenizer_again(meshes, shared):
-    torch.manual_seed(0)
-    first = MeshAutoencoder(**SMALL | {"shared_codebook": shared, "num_quantizers": 3})
-    first.train().loss(meshes)["loss"].backward()
-    second = MeshAutoencoder.from_config(first.config())
-    second.load_state_dict(load(save(first.state_dict())))  # safetensors refuses tensors that share memory
-    assert second.codebook_sizes == (64, 64, 64) and second.levels == 128
-    for mesh in meshes:
-        np.testing.assert_array_equal(first.encode(mesh), second.encode(mesh))
-    assert first.training  # encoding does not end training mode
-
-
 def test_decode_welds_by_codes_and_leaves_out_faces_without_extent(autoencoder, meshes):
     codes = autoencoder.encode(meshes[3])
     mesh = autoencoder.decode(codes)
@@ -273,60 +206,6 @@ def test_positions_of_arrays_and_tensors(autoencoder, meshes):
     same = autoencoder.positions(torch.from_numpy(codes))
     assert isinstance(same, torch.Tensor)
     np.testing.assert_array_equal(same.numpy(), places)
-
-
-def test_usage_counts_each_vertex_once(autoencoder, meshes):
-    batch = MeshBatch.from_lattice(meshes)
-    flat = autoencoder.tokenize(*padded(meshes)[:2])
-    codes = torch.empty(len(batch.positions), 2, dtype=torch.long)
-    codes[batch.faces] = flat[(flat >= 0).all(dim=-1).all(dim=-1)]
-    for level, found in enumerate(autoencoder.codebook_usage(meshes)):
-        share = torch.bincount(codes[:, level], minlength=64) / len(codes)
-        assert found["use"] == pytest.approx(float((share > 0).float().mean()))
-        entropy = -float((share[share > 0] * share[share > 0].log()).sum())
-        assert found["perplexity"] == pytest.approx(math.exp(entropy), rel=1e-4)
-
-
-def test_dead_codes_come_back(meshes):
-    torch.manual_seed(0)
-    model = MeshAutoencoder(**SMALL | {"shared_codebook": False}, codebook_decay=0.5, dead_code_share=0.2)
-    model.initialise_codebooks(meshes)
-    book = model.quantizer.layers[0]._codebook
-    book.embed[0, :32] = 1e4  # nothing is ever near these
-    book.embed_avg[0, :32] = 1e4
-    book.cluster_size[0, :32] = 1
-    for _ in range(20):
-        model.loss(meshes)
-    assert book.embed[0].abs().max() < 1e3
-
-
-def test_a_training_step_in_bfloat16(meshes):
-    torch.manual_seed(0)
-    model = MeshAutoencoder(**SMALL)
-    with torch.autocast("cpu", torch.bfloat16):
-        losses = model.loss(meshes)
-    losses["loss"].backward()
-    gradients = [p.grad for p in model.parameters() if p.requires_grad and p.grad is not None]
-    assert gradients and all(torch.isfinite(gradient).all() for gradient in gradients)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shared", [True, False])
-def test_eight_meshes_are_learnt_exactly(meshes, shared):
-    torch.manual_seed(0)
-    sizes = {"codebook_size": 192, "num_quantizers": 3, "shared_codebook": shared}
-    model = MeshAutoencoder(**SMALL | sizes)
-    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, total_iters=240)
-    for _ in range(240):
-        model.loss(meshes)["loss"].backward()
-        optimiser.step()
-        optimiser.zero_grad()
-        schedule.step()
-    assert model.eval().loss(meshes)["triangle_accuracy"].item() == 1
-    for mesh in meshes:
-        decoded = model.decode(model.encode(mesh))
-        np.testing.assert_array_equal(decoded.vertices[decoded.faces], mesh.to_mesh().vertices[mesh.faces])
 
 
 def test_errors_say_what_to_do(autoencoder, meshes):

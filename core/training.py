@@ -1,117 +1,215 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The training loop: any task (transformer, tokenizer), resumable to the same loss, metrics as JSON lines.
+"""The training loop: any task (transformer, tokenizer), on one process or many, resumable to the same loss.
 
-A run is a folder: `metrics.jsonl`, `state.json` and `state.safetensors` (weights, averaged weights, optimisers),
+A run is a folder: `metrics.jsonl`, `state.safetensors` (weights, averaged weights, optimisers, where it stands),
 `best.safetensors` (averaged weights at the lowest validation loss) and, at the end, `model/`: the checkpoint.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import math
-import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .devices import choose_device, trains_in_bf16
+from .distribution import (
+    Precision,
+    build_accelerator,
+    is_sharded,
+    noticing_interrupts,
+    summed,
+)
 from .errors import Cancelled, MeshGPTError
+from .run_state import (
+    AveragedWeights,
+    optimiser_state,
+    read_run,
+    set_optimiser_state,
+    set_state,
+    whole_state,
+    write_run,
+    write_tensors,
+)
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train. Learning rates warm up linearly, stay, and fall linearly to 2% over the last `cooldown` of all
-    steps.
+    """How to train.
 
-    Matrices of the trunk learn by Muon (Jordan et al. 2024) when `muon`, everything else by AdamW. To lengthen or
+    Learning rates warm up linearly, stay, and fall linearly to 2% over the last `cooldown` of all steps. To lengthen or
     shorten a run, resume it with other `steps`: the schedule follows.
     """
 
     out: str
-    steps: int = 10_000
-    learning_rate: float = 1.5e-3
-    muon: bool = True
+    steps: int = 10_000  # optimiser steps in all
+    learning_rate: float = 1.5e-3  # the highest
+    muon: bool = True  # matrices of the trunk learn by Muon (Jordan et al. 2024), everything else by AdamW
     weight_decay: float = 0.02
-    warmup: int = 100
-    cooldown: float = 0.4
-    clip: float = 1.0
-    ema: float = 0.998
+    warmup: int = 100  # steps
+    cooldown: float = 0.4  # share of the steps
+    clip: float = 1.0  # longest gradient
+    ema: float = 0.998  # decay of the averaged weights, which are validated and exported
+    accumulate: int = 1  # batches a step
+    mixed_precision: Precision = "auto"  # auto: bf16 where the machine is faster with it
+    shard: bool = False  # divide weights and optimiser over the processes (FSDP), for large models
+    tracker: str = ""  # also log to these, e.g. tensorboard,wandb
     seed: int = 0
-    validate_every: int = 250
+    validate_every: int = 250  # steps
     checkpoint_minutes: float = 3.0
     device: str = "auto"
-    threads: int = 0  # 0: as torch chooses
-    bf16: bool | None = None  # None: where the machine is faster with it
+    threads: int = 0  # processor threads; 0: as torch chooses
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "learning_rate", "clip", "accumulate", "validate_every"):
+            if getattr(self, name) <= 0:
+                raise MeshGPTError(f"{name} is {getattr(self, name)}.", "Give a number above zero.")
+        for name in ("weight_decay", "warmup", "seed", "threads", "checkpoint_minutes"):
+            if getattr(self, name) < 0:
+                raise MeshGPTError(f"{name} is {getattr(self, name)}.", "Give zero or more.")
+        for name in ("cooldown", "ema"):
+            if not 0 <= getattr(self, name) < 1 + (name == "cooldown"):
+                raise MeshGPTError(f"{name} is {getattr(self, name)}.", "Give a share between 0 and 1.")
 
 
 class Task(Protocol):
-    """What is trained on what."""
+    """What is trained on what.
+
+    Batches are functions of seed, epoch and index alone, and each row of one is by itself, so that processes can share
+    a batch by rows. Epoch None is the validation set.
+    """
 
     model: nn.Module
 
     def muon_parameters(self) -> list[nn.Parameter]:
         """Matrices that Muon may take; may be empty."""
 
-    def batch_count(self, epoch: int) -> int:
-        """Batches of an epoch."""
+    def start(self) -> None:
+        """What comes before the first step of a run, the same in every process."""
 
-    def batch(self, epoch: int, index: int) -> Any:
-        """The batch; a function of seed, epoch and index alone."""
+    def batch_sizes(self, epoch: int | None) -> list[int]:
+        """Rows, that is meshes, of each batch of an epoch."""
 
-    def loss(self, batch: Any) -> tuple[Tensor, dict[str, float], int]:
-        """Loss to minimise, metrics for the log, and how many faces the batch had."""
+    def batch(self, epoch: int | None, index: int, rows: Sequence[int] | None = None) -> Any:
+        """These rows of a batch; all when None."""
 
-    def validate(self) -> dict[str, float]:
-        """Metrics over the validation set; the key `loss` decides which weights are best."""
+    def size(self, batch: Any) -> tuple[float, ...]:
+        """What the losses of a batch are divided by: its faces, then anything else that adds up over rows."""
+
+    def loss(self, batch: Any, totals: tuple[float, ...], last: bool = True) -> dict[str, Tensor]:
+        """ "loss", to minimise, and metrics without gradient: all divided by `totals`, the size of the whole of which
+        the batch is a share, so that they add up over the shares. `last`: no share of this step follows here.
+        """
 
     def export(self, folder: Path, metrics: dict[str, Any]) -> None:
-        """Write the checkpoint of the model as it stands."""
+        """Write the checkpoint of `model` as it stands."""
+
+
+class _Loss(nn.Module):
+    """The task's loss as a module: what DDP and FSDP do, they do around a module's `forward`."""
+
+    def __init__(self, task: Task, touch: bool) -> None:
+        super().__init__()
+        self.model, self.of, self.touch = task.model, [task], touch
+
+    def forward(self, batch: Any, totals: tuple[float, ...], last: bool) -> dict[str, Tensor]:
+        losses = self.of[0].loss(batch, totals, last)
+        if self.touch and self.training:  # DDP waits for the gradient of each parameter, also of those not needed now
+            losses["loss"] = losses["loss"] + 0 * sum(p.sum() for p in self.model.parameters() if p.requires_grad)
+        return losses
+
+
+class MuonWithAdamW(torch.optim.Optimizer):
+    """Two optimisers as one: a gradient scaler has to see all gradients of a step together."""
+
+    def __init__(self, parts: list[torch.optim.Optimizer]) -> None:
+        super().__init__([group for part in parts for group in part.param_groups], {})
+        self.parts = parts
+
+    def step(self, closure: None = None) -> None:
+        for part in self.parts:
+            part.step()
 
 
 class Trainer:
-    """One run of a task. `run()` trains from where the folder stands to the last step."""
+    """One run of a task. `run()` trains from where the folder stands to the last step.
+
+    Several processes (`accelerate launch`, see `distribution`) each build the task and a Trainer; a batch is shared by
+    its rows, and the loss is that of one process with the whole batch. Only the first process writes.
+    """
 
     def __init__(self, task: Task, config: TrainingConfig) -> None:
         self.task, self.config = task, config
         if config.threads:
             torch.set_num_threads(config.threads)
-        self.device = choose_device(config.device)
-        self.bf16 = trains_in_bf16(self.device) if config.bf16 is None else config.bf16
+        trackers = [name.strip() for name in config.tracker.split(",") if name.strip()]
+        self.accelerator = accelerator = build_accelerator(
+            config.out, config.device, config.mixed_precision, config.accumulate, config.shard, trackers
+        )
+        self.rank, self.world = accelerator.process_index, accelerator.num_processes
+        self.first, self.sharded = accelerator.is_main_process, is_sharded(accelerator)
         self.folder = Path(config.out)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.model = task.model.to(self.device)
-        self.optimisers = self._build_optimisers()
-        self.base_rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
-        self.average = {name: value.detach().clone().float() for name, value in self.model.state_dict().items()}
+        self.model = task.model.to(accelerator.device)
+        kept = read_run(self.folder)
+        if kept is None:
+            self._seed(0, 0, 0)
+            task.start()
+        # A sharded model cannot be exported; this one takes its weights in the end.
+        self._unsharded = copy.deepcopy(self.model).cpu() if self.sharded and self.first else None
+        self._prepare()
         self.step = self.epoch = self.index = 0
         self.best = math.inf
         self.best_metrics: dict[str, float] = {}
         self.faces_seen = 0
-        if (self.folder / "state.json").is_file():
-            self._load_state()
+        if kept is not None:
+            self._restore(*kept)
 
-    def _build_optimisers(self) -> list[torch.optim.Optimizer]:
+    def _prepare(self) -> None:
+        optimiser = self._build_optimiser()
+        loss = _Loss(self.task, touch=self.world > 1 and not self.sharded)
+        self.loss, self.optimiser = self.accelerator.prepare(loss, optimiser, device_placement=[True, False])
+        self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.average = AveragedWeights(self.model)
+        if self.accelerator.log_with:
+            self.accelerator.init_trackers("meshgpt", asdict(self.config))
+
+    def _build_optimiser(self) -> torch.optim.Optimizer:
         config = self.config
         matrices = self.task.muon_parameters() if config.muon else []
+        if matrices and self.sharded:
+            self._say("Muon is off: it needs whole matrices, and these are sharded. AdamW takes all parameters.")
+            matrices = []
         taken = {id(parameter) for parameter in matrices}
         rest = [p for p in self.model.parameters() if p.requires_grad and id(p) not in taken]
         adam = torch.optim.AdamW(
             rest, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=config.weight_decay, fused=True
         )
         if not matrices:
-            return [adam]
+            return adam
         muon = torch.optim.Muon(
             matrices, lr=config.learning_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
         )
-        return [muon, adam]
+        return MuonWithAdamW([muon, adam])
+
+    def _say(self, sentence: str) -> None:
+        if self.first:
+            tqdm.write(sentence, file=sys.stderr)
+
+    def _seed(self, *place: int) -> None:
+        """What is random in a forward pass repeats after a resume, and differs between processes where asked."""
+        torch.manual_seed(int(np.random.SeedSequence((self.config.seed, *place)).generate_state(1)[0]))
 
     def rate_factor(self, step: int) -> float:
         """Factor on all learning rates at a step."""
@@ -120,146 +218,168 @@ class Trainer:
         return min(1.0, (step + 1) / max(1, config.warmup)) * min(1.0, max(0.02, left))
 
     def run(self, cancelled: Callable[[], bool] = lambda: False, progress: bool = True) -> dict[str, Any]:
-        """Train to the last step and export; returns the best validation metrics. Raises Cancelled, the state saved."""
-        config, start, faces_before = self.config, time.monotonic(), self.faces_seen
-        saved = time.monotonic()
-        bar = tqdm(total=config.steps, initial=self.step, unit="step", disable=not progress, dynamic_ncols=True)
+        """Train to the last step and export; returns the best validation metrics.
+
+        Raises Cancelled, the state saved, when `cancelled` says so or on Ctrl-C and SIGTERM; either waits for the end
+        of the step. Raises MeshGPTError when the loss is not finite.
+        """
         try:
+            self._train(cancelled, progress and self.first)
+            return self._export()
+        finally:
+            self.accelerator.end_training()
+
+    def _train(self, cancelled: Callable[[], bool], show: bool) -> None:
+        config, start, faces_before = self.config, time.monotonic(), self.faces_seen
+        bar = tqdm(total=config.steps, initial=self.step, unit="step", disable=not show, dynamic_ncols=True)
+        self._saved = time.monotonic()
+        with bar, noticing_interrupts() as interrupted:
             while self.step < config.steps:
-                if cancelled():
-                    raise Cancelled
-                if self.index >= self.task.batch_count(self.epoch):
-                    self.epoch, self.index = self.epoch + 1, 0
-                metrics = self._train_step()
+                metrics = self._train_step(lambda: interrupted.is_set() or cancelled())
                 bar.update()
                 rate = (self.faces_seen - faces_before) / (time.monotonic() - start)
                 bar.set_postfix(loss=f"{metrics['loss']:.3f}", faces_per_s=f"{rate:.0f}", epoch=self.epoch)
                 if self.step % 20 == 0:
                     self._log({"faces_per_s": round(rate, 1), "epoch": self.epoch, **metrics})
                 if self.step % config.validate_every == 0 or self.step == config.steps:
-                    self._validate()
-                if time.monotonic() - saved > config.checkpoint_minutes * 60:
-                    self._save_state()
-                    saved = time.monotonic()
-        except KeyboardInterrupt as interrupt:
-            raise Cancelled from interrupt
-        finally:
-            bar.close()
-            self._save_state()
-        return self._export()
+                    self._keep_best(self.validate())
+        self._save()
 
-    def _train_step(self) -> dict[str, float]:
-        config = self.config
-        factor = self.rate_factor(self.step)
-        for optimiser, rates in zip(self.optimisers, self.base_rates, strict=True):
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
-        torch.manual_seed(config.seed * 1_000_003 + self.step)  # dropout and condition dropout repeat after a resume
-        batch = self.task.batch(self.epoch, self.index)
-        self.model.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            loss, metrics, faces = self.task.loss(batch)
-        value = loss.item()
-        if not math.isfinite(value):
+    def _shares(self) -> tuple[list[tuple[float, Any]], tuple[int, int]]:
+        """This process's rows of the batches of one step, each with its weight, and the epoch and index after them."""
+        epoch, index, shares = self.epoch, self.index, []
+        for _ in range(self.config.accumulate):
+            if index >= len(self.task.batch_sizes(epoch)):
+                epoch, index = epoch + 1, 0
+            shares.append(self._share(epoch, index))
+            index += 1
+        return shares, (epoch, index)
+
+    def _share(self, epoch: int | None, index: int) -> tuple[float, Any]:
+        """A batch with fewer rows than there are processes gives some of them a row that does not count."""
+        rows = range(self.rank, self.task.batch_sizes(epoch)[index], self.world)
+        return (1.0, self.task.batch(epoch, index, rows)) if rows else (0.0, self.task.batch(epoch, index, [0]))
+
+    def _size(self, shares: list[tuple[float, Any]]) -> list[float]:
+        sizes = [[weight * value for value in self.task.size(batch)] for weight, batch in shares]
+        return [sum(column) for column in zip(*sizes, strict=True)]
+
+    def _train_step(self, cancelled: Callable[[], bool]) -> dict[str, float]:
+        shares, after = self._shares()
+        late = time.monotonic() - self._saved > self.config.checkpoint_minutes * 60
+        # All processes stop and save at the same step.
+        wishes = [float(cancelled()), float(late and self.first)]
+        *totals, stop, save = summed(self.accelerator, [*self._size(shares), *wishes])
+        if stop or save:
+            self._save()
+        if stop:
+            raise Cancelled
+        for group, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
+            group["lr"] = rate * self.rate_factor(self.step)
+        self.loss.train()
+        metrics = self._accumulate(shares, tuple(totals))
+        if not math.isfinite(metrics["loss"]):
+            self.optimiser.zero_grad()
+            self._save()
             raise MeshGPTError(
-                f"Training failed at step {self.step}: the loss is {value}.", "Resume with a lower learning rate."
+                f"Training failed at step {self.step}: the loss is {metrics['loss']}.",
+                "Resume with a lower learning rate.",
             )
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        for optimiser in self.optimisers:
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-        self._average_weights()
-        self.step, self.index, self.faces_seen = self.step + 1, self.index + 1, self.faces_seen + faces
-        return {"loss": value, "gradient_norm": float(norm), **metrics}
+        for parameter in self.model.parameters():  # whether a batch needs a parameter must not depend on the share
+            if parameter.grad is None and parameter.requires_grad:
+                parameter.grad = torch.zeros_like(parameter)
+        norm = self.accelerator.clip_grad_norm_(self.loss.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.average.update(min(self.config.ema, (1 + self.step) / (10 + self.step)))
+        self.step, (self.epoch, self.index) = self.step + 1, after
+        self.faces_seen += round(totals[0])
+        return {**metrics, "gradient_norm": float(norm)}
+
+    def _accumulate(self, shares: list[tuple[float, Any]], totals: tuple[float, ...]) -> dict[str, float]:
+        """Gradients of the shares in all processes together; returns the losses of the whole."""
+        sums: Tensor | None = None
+        for number, (weight, batch) in enumerate(shares):
+            self._seed(self.step, number, self.rank)
+            with self.accelerator.accumulate(self.loss):
+                losses = self.loss(batch, totals, number == len(shares) - 1)
+                # Accelerate takes the mean over batches, DDP and FSDP that over processes; these are shares of a sum.
+                self.accelerator.backward(losses["loss"] * (weight * len(shares) * self.world))
+            values = torch.stack([value.detach().float() for value in losses.values()]) * weight
+            sums = values if sums is None else sums + values
+        return dict(zip(losses, summed(self.accelerator, sums), strict=True))
 
     @torch.no_grad()
-    def _average_weights(self) -> None:
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        state = self.model.state_dict()
-        floats = [name for name, value in state.items() if value.is_floating_point()]
-        torch._foreach_lerp_([self.average[n] for n in floats], [state[n].detach().float() for n in floats], 1 - decay)
-        for name, value in state.items():
-            if not value.is_floating_point():
-                self.average[name] = value.detach().clone().float()
+    def validate(self) -> dict[str, float]:
+        """Losses of the averaged weights over the validation set, per face."""
+        self.loss.eval()
+        sums, faces = None, 0.0
+        with self.average.in_place():
+            for index in range(len(self.task.batch_sizes(None))):
+                share = self._share(None, index)
+                totals = summed(self.accelerator, self._size([share]))
+                losses = self.loss(share[1], tuple(totals), True)
+                values = torch.stack([value.float() for value in losses.values()]) * (share[0] * totals[0])
+                sums = values if sums is None else sums + values
+                faces += totals[0]
+        return {name: v / faces for name, v in zip(losses, summed(self.accelerator, sums), strict=True)}
 
-    def _with_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Put weights into the model; returns what was there."""
-        current = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.model.load_state_dict({name: value.to(current[name].dtype) for name, value in weights.items()})
-        return current
-
-    def _validate(self) -> None:
-        current = self._with_weights(self.average)
-        self.model.eval()
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            metrics = self.task.validate()
+    def _keep_best(self, metrics: dict[str, float]) -> None:
         if metrics["loss"] < self.best:
             self.best, self.best_metrics = metrics["loss"], {**metrics, "step": self.step}
-            _write_tensors(self.folder / "best.safetensors", self.average)
-        self._with_weights(current)
+            best = self.average.whole()
+            if self.first:
+                write_tensors(self.folder / "best.safetensors", best)
         self._log({f"validation_{name}": value for name, value in metrics.items()})
 
     def _log(self, metrics: dict[str, Any]) -> None:
-        line = json.dumps({"step": self.step, "faces": self.faces_seen, "time": round(time.time(), 1), **metrics})
+        if not self.first:
+            return
+        values = {"step": self.step, "faces": self.faces_seen, "time": round(time.time(), 1), **metrics}
         with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as log:
-            log.write(line + "\n")
+            log.write(json.dumps(values) + "\n")
+        self.accelerator.log(metrics, step=self.step)
 
-    def _save_state(self) -> None:
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        for number, optimiser in enumerate(self.optimisers):
-            for parameter, state in optimiser.state_dict()["state"].items():
-                tensors |= {f"optimiser.{number}.{parameter}.{key}": torch.as_tensor(v) for key, v in state.items()}
-        _write_tensors(self.folder / "state.safetensors", tensors)
-        state = {
+    def _save(self) -> None:
+        groups = {
+            "model": whole_state(self.model),
+            "average": self.average.whole(),
+            "optimiser": optimiser_state(self.model, self.optimiser.optimizer),
+        }
+        scaler = self.accelerator.scaler
+        values = {
             "step": self.step,
             "epoch": self.epoch,
             "index": self.index,
             "faces_seen": self.faces_seen,
             "best": self.best,
             "best_metrics": self.best_metrics,
+            "scaler": scaler.state_dict() if scaler else None,
             "config": asdict(self.config),
         }
-        temporary = self.folder / "state.json.tmp"
-        temporary.write_text(json.dumps(state, indent=1))
-        os.replace(temporary, self.folder / "state.json")
+        if self.first:
+            write_run(self.folder, groups, values)
+        self._saved = time.monotonic()
 
-    def _load_state(self) -> None:
-        state = json.loads((self.folder / "state.json").read_text())
-        tensors = load_file(self.folder / "state.safetensors", device=str(self.device))
-        groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
-        for name, value in tensors.items():
-            group, _, rest = name.partition(".")
-            groups[group][rest] = value
-        try:
-            self.model.load_state_dict(groups["model"])
-        except RuntimeError as error:
-            raise MeshGPTError(
-                f'The run in "{self.folder}" trains another model than the one asked for.', "Choose another folder."
-            ) from error
-        self.average = groups["average"]
-        for number, optimiser in enumerate(self.optimisers):
-            whole = optimiser.state_dict()
-            for name, value in groups["optimiser"].items():
-                which, parameter, key = name.split(".", 2)
-                if int(which) == number:
-                    whole["state"].setdefault(int(parameter), {})[key] = value
-            optimiser.load_state_dict(whole)
-        self.step, self.epoch, self.index = state["step"], state["epoch"], state["index"]
-        self.best, self.best_metrics = state["best"], state["best_metrics"]
-        self.faces_seen = state["faces_seen"]
+    def _restore(self, groups: dict[str, dict[str, Tensor]], values: dict[str, Any]) -> None:
+        set_state(self.model, groups["average"])
+        self.average = AveragedWeights(self.model)
+        set_state(self.model, groups["model"])
+        set_optimiser_state(self.model, self.optimiser.optimizer, groups.get("optimiser", {}))
+        if values["scaler"] and self.accelerator.scaler:
+            self.accelerator.scaler.load_state_dict(values["scaler"])
+        self.step, self.epoch, self.index = values["step"], values["epoch"], values["index"]
+        self.best, self.best_metrics = values["best"], values["best_metrics"]
+        self.faces_seen = values["faces_seen"]
 
     def _export(self) -> dict[str, Any]:
         metrics = {**self.best_metrics, "steps": self.step, "faces_seen": self.faces_seen}
-        if (self.folder / "best.safetensors").is_file():
-            self._with_weights(load_file(self.folder / "best.safetensors"))
-        self.model.eval()
-        self.task.export(self.folder / "model", metrics)
+        best = self.folder / "best.safetensors"
+        tensors = self.average.whole()
+        if self._unsharded is not None:
+            self.task.model = self._unsharded
+        if self.first:
+            set_state(self.task.model, load_file(best) if best.is_file() else tensors)
+            self.task.model.eval()
+            self.task.export(self.folder / "model", metrics)
         return metrics
-
-
-def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    temporary = path.with_suffix(".tmp")
-    save_file({name: value.detach().contiguous().cpu() for name, value in tensors.items()}, temporary)
-    os.replace(temporary, path)

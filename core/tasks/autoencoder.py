@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,46 +50,55 @@ class AutoencoderTask:
     def muon_parameters(self) -> list[nn.Parameter]:
         return []
 
-    def _batches(self, epoch: int) -> list[list[int]]:
+    def start(self) -> None:
+        """Set the codebooks from more meshes than a batch has."""
+        if not self.model.initialised:
+            self.model.initialise_codebooks(self._first_meshes())
+
+    def _batches(self, epoch: int | None) -> list[list[int]]:
+        if epoch is None:
+            lengths = [len(mesh.faces) for mesh in self._validation_meshes]
+            return _filled(np.arange(len(lengths)), lengths, self.config.faces_per_batch)
         if self._epoch is None or self._epoch[0] != epoch:
             order = np.random.default_rng((self.config.seed, epoch)).permutation(len(self.train))
             lengths = [len(sample.mesh.faces) for sample in self.train]
             self._epoch = (epoch, _filled(order, lengths, self.config.faces_per_batch))
         return self._epoch[1]
 
-    def batch_count(self, epoch: int) -> int:
-        return len(self._batches(epoch))
+    def batch_sizes(self, epoch: int | None) -> list[int]:
+        """Meshes in each batch of an epoch; None stands for the validation set."""
+        return [len(members) for members in self._batches(epoch)]
 
-    def batch(self, epoch: int, index: int) -> list[LatticeMesh]:
-        """Augmented meshes."""
-        rng = np.random.default_rng((self.config.seed, epoch, index))
-        samples = [self.train.samples[i] for i in self._batches(epoch)[index]]
-        return [augment(sample.mesh, rng, self.config.augment, self.model.levels) for sample in samples]
+    def batch(self, epoch: int | None, index: int, rows: Sequence[int] | None = None) -> list[LatticeMesh]:
+        """Augmented meshes; only these rows of the batch. Validation meshes are not augmented."""
+        members = self._batches(epoch)[index]
+        rows = range(len(members)) if rows is None else rows
+        if epoch is None:
+            return [self._validation_meshes[members[row]] for row in rows]
+        meshes = []
+        for row in rows:
+            # A generator of its own, so that a mesh is the same whichever rows one process asks for.
+            rng = np.random.default_rng((self.config.seed, epoch, index, row))
+            mesh = self.train.samples[members[row]].mesh
+            meshes.append(augment(mesh, rng, self.config.augment, self.model.levels))
+        return meshes
 
-    def loss(self, batch: list[LatticeMesh]) -> tuple[Tensor, dict[str, float], int]:
-        if not self.model.initialised:
-            self.model.initialise_codebooks(self._first_meshes(batch))
-        losses = self.model.loss(batch)
-        metrics = {name: round(float(value.detach()), 5) for name, value in losses.items() if name != "loss"}
-        return losses["loss"], metrics, sum(len(mesh.faces) for mesh in batch)
+    def size(self, batch: list[LatticeMesh]) -> tuple[float, ...]:
+        """Faces and vertices."""
+        return float(sum(len(mesh.faces) for mesh in batch)), float(sum(len(mesh.positions) for mesh in batch))
 
-    def _first_meshes(self, batch: list[LatticeMesh]) -> list[LatticeMesh]:
-        meshes = list(batch)
-        for index in range(1, self.batch_count(0)):
+    def loss(self, batch: list[LatticeMesh], totals: tuple[float, ...], last: bool = True) -> dict[str, Tensor]:
+        """The loss, its terms and accuracies, as a share of the whole whose size `totals` is."""
+        losses = self.model.loss(batch, totals)
+        return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
+
+    def _first_meshes(self) -> list[LatticeMesh]:
+        meshes: list[LatticeMesh] = []
+        for index in range(len(self.batch_sizes(0))):
             if sum(len(mesh.positions) for mesh in meshes) >= _INITIAL_VERTICES:
                 break
             meshes += self.batch(0, index)
         return meshes
-
-    def validate(self) -> dict[str, float]:
-        """Loss and accuracies over the faces of the held-out families, without augmentation."""
-        totals: dict[str, float] = {}
-        lengths = [len(mesh.faces) for mesh in self._validation_meshes]
-        for members in _filled(np.arange(len(lengths)), lengths, self.config.faces_per_batch):
-            losses = self.model.loss([self._validation_meshes[i] for i in members])
-            for name, value in losses.items():
-                totals[name] = totals.get(name, 0.0) + float(value) * sum(lengths[i] for i in members)
-        return {name: value / sum(lengths) for name, value in totals.items()}
 
     def export(self, folder: Path, metrics: dict[str, Any]) -> None:
         """Write the tokenizer's checkpoint; the card reports `metrics` and the use of the codebooks."""

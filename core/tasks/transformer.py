@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,9 @@ class TransformerTask:
         long = [min(1.0, config.long / len(sample.mesh.faces)) for sample in self.train]
         return np.asarray(common) * long
 
-    def _batches(self, epoch: int) -> list[tuple[int, list[int]]]:
+    def _batches(self, epoch: int | None) -> list[tuple[int, list[int]]]:
+        if epoch is None:
+            return epoch_batches(self._validation_buckets, self.config.faces_per_batch, None)
         if self._epoch is None or self._epoch[0] != epoch:
             rng = np.random.default_rng((self.config.seed, epoch))
             present = rng.random(len(self._shares)) < self._shares
@@ -89,21 +92,36 @@ class TransformerTask:
             self._epoch = (epoch, epoch_batches(buckets, self.config.faces_per_batch, rng))
         return self._epoch[1]
 
-    def batch_count(self, epoch: int) -> int:
-        return len(self._batches(epoch))
+    def start(self) -> None:
+        """Nothing has to be learnt before the first step."""
 
-    def batch(self, epoch: int, index: int) -> Batch:
-        """Augmented meshes of one bucket with their conditions."""
+    def batch_sizes(self, epoch: int | None) -> list[int]:
+        """Meshes in each batch of an epoch; None stands for the validation set."""
+        return [len(members) for _, members in self._batches(epoch)]
+
+    def batch(self, epoch: int | None, index: int, rows: Sequence[int] | None = None) -> Batch:
+        """Augmented meshes of one bucket with their conditions; only these rows of the batch. Validation meshes are
+        fully conditioned and not augmented.
+        """
         length, members = self._batches(epoch)[index]
-        rng = np.random.default_rng((self.config.seed, epoch, index))
-        samples = [self.train.samples[i] for i in members]
-        meshes = [augment(s.mesh, rng, self.config.augment, self.tokenizer.levels) for s in samples]
-        prompts = [_draw_prompt(sample, rng) for sample in samples]
-        known = rng.random(len(samples)) >= self.config.drop_word
-        batch = self._assemble(meshes, prompts, length, list(known))
-        drop = rng.random((2, len(samples)))
-        no_prompt, no_count = torch.from_numpy(drop < [[self.config.drop_prompt], [self.config.drop_count]])
-        return Batch(batch.codes, batch.lengths, batch.conditions.dropped(no_prompt, no_count))
+        rows = range(len(members)) if rows is None else rows
+        if epoch is None:
+            samples = [self.validation.samples[members[row]] for row in rows]
+            meshes = [sample.mesh.quantised(self.tokenizer.levels) for sample in samples]
+            return self._assemble(meshes, [sample.label for sample in samples], length)
+        config = self.config
+        meshes, prompts, known, drops = [], [], [], []
+        for row in rows:
+            # A generator of its own, so that a mesh is the same whichever rows one process asks for.
+            rng = np.random.default_rng((config.seed, epoch, index, row))
+            sample = self.train.samples[members[row]]
+            meshes.append(augment(sample.mesh, rng, config.augment, self.tokenizer.levels))
+            prompts.append(_draw_prompt(sample, rng))
+            known.append(rng.random() >= config.drop_word)
+            drops.append(rng.random(2) < (config.drop_prompt, config.drop_count))
+        batch = self._assemble(meshes, prompts, length, known)
+        no_prompt, no_count = torch.from_numpy(np.stack(drops, axis=1))
+        return Batch(batch.codes, batch.lengths, batch.conditions.dropped(prompt=no_prompt, faces=no_count))
 
     def _assemble(self, meshes: list, prompts: list[str], length: int, known: list[bool] | None = None) -> Batch:
         codes, lengths = pad_codes([torch.from_numpy(self.tokenizer.encode(mesh)) for mesh in meshes], length)
@@ -114,21 +132,14 @@ class TransformerTask:
         device = next(self.model.parameters()).device
         return self.model.nll(batch.codes.to(device), batch.lengths.to(device), batch.conditions.to(device))
 
-    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float], int]:
-        faces = int(batch.lengths.sum())
-        loss = self._nll(batch).sum() / faces
-        return loss, {"bits_per_face": loss.item() / math.log(2)}, faces
+    def size(self, batch: Batch) -> tuple[float, ...]:
+        """Faces."""
+        return (float(batch.lengths.sum()),)
 
-    def validate(self) -> dict[str, float]:
-        """Loss in nats and bits a face over the held-out families, fully conditioned, without augmentation."""
-        total = faces = 0.0
-        for length, members in epoch_batches(self._validation_buckets, self.config.faces_per_batch, None):
-            samples = [self.validation.samples[i] for i in members]
-            meshes = [sample.mesh.quantised(self.tokenizer.levels) for sample in samples]
-            batch = self._assemble(meshes, [sample.label for sample in samples], length)
-            total += float(self._nll(batch).sum())
-            faces += int(batch.lengths.sum())
-        return {"loss": total / faces, "bits_per_face": total / faces / math.log(2)}
+    def loss(self, batch: Batch, totals: tuple[float, ...], last: bool = True) -> dict[str, Tensor]:
+        """Nats and bits, divided by the faces of the whole of which the batch is a share."""
+        loss = self._nll(batch).sum() / totals[0]
+        return {"loss": loss, "bits_per_face": loss.detach() / math.log(2)}
 
     def export(self, folder: Path, metrics: dict[str, Any]) -> None:
         details = {

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .encoder import zero_output
+from .flat_attention import FlatAttention
 
 KERNEL_IN, KERNEL = 7, 3
 GAP = KERNEL_IN // 2  # empty rows between meshes: as far as a convolution reaches
@@ -43,9 +44,20 @@ class ResnetBlock(nn.Module):
 class MeshDecoder(nn.Module):
     """Three quantised vertex vectors a face -> what the face's context adds to the logits of its nine coordinates."""
 
-    def __init__(self, dim: int, depth: int, dim_in: int, levels: int) -> None:
+    def __init__(
+        self,
+        dim: int,
+        depth: int,
+        dim_in: int,
+        levels: int,
+        *,
+        attention_depth: int = 0,
+        heads: int = 4,
+        window: int = 32,
+    ) -> None:
         super().__init__()
         self.levels = levels
+        self.attention = FlatAttention(dim, attention_depth, heads, window)
         self.project = RowConv(3 * dim_in, dim, KERNEL_IN)
         self.blocks = nn.ModuleList(ResnetBlock(dim) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
@@ -60,6 +72,8 @@ class MeshDecoder(nn.Module):
         mask = corners.new_zeros(length, 1).index_fill(0, row, 1)
         x = corners.new_zeros(length, corners[0].numel()).index_copy(0, row, corners.flatten(1))
         x = self.project(x)
+        if len(self.attention):
+            x = x.index_copy(0, row, self.attention(x[row], mesh_of_face))
         for block in self.blocks:
             x = block(x, mask.to(x.dtype))
         return self.to_logits(F.silu(self.norm(x[row]))).unflatten(1, (3, 3, self.levels))

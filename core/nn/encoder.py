@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn import SAGEConv
 
+from .flat_attention import FlatAttention
 from .mesh_batch import MeshBatch, cell_centres
 
 
@@ -29,9 +30,12 @@ class FaceFeatures(nn.Module):
         self.project = nn.Linear(9 * dim_coordinate + 7, dim)
 
     def forward(self, corners: Tensor) -> Tensor:
-        """Lattice corners int64 [F, 3, 3] -> [F, dim]."""
-        coordinates = self.table[corners].flatten(1)
-        return self.project(torch.cat([coordinates, face_geometry(corners, self.levels)], dim=1))
+        """Corners [F, 3, 3] in cells -> [F, dim]."""
+        return self.project(torch.cat([self.embedded(corners), face_geometry(corners, self.levels)], dim=1))
+
+    def embedded(self, points: Tensor) -> Tensor:
+        """Coordinates [N, ...] in cells, whole or not -> embeddings of the nearest cells [N, C]."""
+        return self.table[points.round().clamp(0, self.levels - 1).long()].flatten(1)
 
 
 class NeighbourConv(SAGEConv):
@@ -43,12 +47,43 @@ class NeighbourConv(SAGEConv):
         return super().aggregate(inputs.float(), index, ptr, dim_size).to(inputs.dtype)
 
 
-class MeshEncoder(nn.Module):
+class SageLayers(nn.Module):
+    """Residual layers over a graph: normalise, gather from the neighbours (SAGEConv), mix."""
+
+    def __init__(self, dim: int, depth: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(depth))
+        self.convs = nn.ModuleList(NeighbourConv(dim, dim) for _ in range(depth))
+        self.mixes = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
+
+    def gather(self, x: Tensor, edges: Tensor) -> Tensor:
+        """Nodes [N, dim], edges int64 [2, E] from and to -> [N, dim]."""
+        for norm, conv, mix in zip(self.norms, self.convs, self.mixes, strict=True):
+            x = x + mix(F.silu(conv(norm(x), edges)))
+        return x
+
+
+class VertexStage(SageLayers):
+    """Vertices gather from those they share an edge with; each face then takes from its three corners."""
+
+    def __init__(self, dim: int, depth: int, dim_coordinate: int) -> None:
+        super().__init__(dim, depth)
+        self.project = nn.Linear(3 * dim_coordinate, dim)
+        self.to_face = nn.Linear(3 * dim, dim)
+
+    def forward(self, embedded: Tensor, batch: MeshBatch) -> Tensor:
+        """Embedded vertices [V, 3 * dim_coordinate] -> what they add to the faces [F, dim]."""
+        x = self.gather(self.project(embedded), batch.vertex_edges())
+        return self.to_face(x[batch.faces].flatten(1))
+
+
+class MeshEncoder(SageLayers):
     """Face features -> `depth` residual SAGEConv layers -> three corner vectors a face -> mean over a vertex's faces.
 
-    A vertex's own position also reaches its vector directly, by a linear map, and context is added in units of a
-    lattice cell. So the codes say where the vertex is from the first step on, and training goes into precision and
-    context.
+    With `vertex_depth`, vertices gather from their neighbours before faces do; with `attention_depth`, faces attend to
+    each other after it. A vertex's own position also reaches its vector directly, by a linear map, and context is added
+    in units of a lattice cell. So the codes say where the vertex is from the first step on, and training goes into
+    precision and context.
     """
 
     def __init__(
@@ -59,12 +94,16 @@ class MeshEncoder(nn.Module):
         levels: int,
         dim_coordinate: int = 64,
         embedding: Literal["discrete", "fourier"] = "discrete",
+        *,
+        vertex_depth: int = 0,
+        attention_depth: int = 0,
+        heads: int = 4,
+        window: int = 32,
     ) -> None:
-        super().__init__()
+        super().__init__(dim, depth)
         self.features = FaceFeatures(dim, dim_coordinate, levels, embedding)
-        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(depth))
-        self.convs = nn.ModuleList(NeighbourConv(dim, dim) for _ in range(depth))
-        self.mixes = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
+        self.vertices = VertexStage(dim, vertex_depth, dim_coordinate) if vertex_depth else None
+        self.attention = FlatAttention(dim, attention_depth, heads, window)
         self.to_corners = nn.Linear(dim, 3 * dim_out)
         zero_output(self.to_corners)
         # A fixed isometry: a step of the optimiser that moved it by half a percent would move vertices by a third of a
@@ -77,8 +116,9 @@ class MeshEncoder(nn.Module):
     def forward(self, batch: MeshBatch) -> Tensor:
         """-> one vector a vertex, float32 [V, dim_out]."""
         x = self.features(batch.corners)
-        for norm, conv, mix in zip(self.norms, self.convs, self.mixes, strict=True):
-            x = x + mix(F.silu(conv(norm(x), batch.edges)))
+        if self.vertices is not None:
+            x = x + self.vertices(self.features.embedded(batch.positions), batch)
+        x = self.attention(self.gather(x, batch.edges), batch.mesh_of_face)
         corners = self.to_corners(x).unflatten(1, (3, -1))
         context = vertex_mean(corners, batch.faces, len(batch.positions))
         with torch.autocast(context.device.type, enabled=False):  # a cell is finer than bfloat16 resolves

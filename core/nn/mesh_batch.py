@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ from ..mesh import LatticeMesh, face_adjacency
 class MeshBatch:
     """V vertices, F faces and E edges of the face graph over all meshes; indices count through the batch.
 
-    `positions` int64 [V, 3] on the lattice, each used by a face; `faces` int64 [F, 3]; `edges` int64 [2, E] between
-    faces that share an edge, both directions; `mesh_of_face` int64 [F], ascending.
+    `positions` [V, 3] in lattice cells, int64 unless noise was added, each used by a face; `faces` int64 [F, 3];
+    `edges` int64 [2, E] between faces that share an edge, both directions; `mesh_of_face` int64 [F], ascending.
     """
 
     positions: Tensor
@@ -61,9 +61,22 @@ class MeshBatch:
             edges = _flat_edges(face_edges.long(), real)
         return cls(positions, flat, edges, mesh_of_face, len(faces))
 
+    def vertex_edges(self) -> Tensor:
+        """Vertices that share an edge of a face, both directions, int64 [2, E]."""
+        pairs = torch.cat([self.faces, self.faces.roll(-1, dims=1)]).reshape(2, -1)
+        count = len(self.positions)
+        keys = torch.unique(torch.cat([pairs[0] * count + pairs[1], pairs[1] * count + pairs[0]]))
+        start, end = keys // count, keys % count
+        apart = start != end  # faces of padded arrays may repeat a vertex
+        return torch.stack([start[apart], end[apart]])
+
+    def with_noise(self, deviation: float) -> MeshBatch:
+        """Vertices moved at random, by `deviation` cells on each axis."""
+        return replace(self, positions=self.positions + deviation * torch.randn_like(self.positions, dtype=torch.float))
+
     @property
     def corners(self) -> Tensor:
-        """Lattice positions of the corners of each face, int64 [F, 3, 3]."""
+        """Positions of the corners of each face [F, 3, 3]."""
         return self.positions[self.faces]
 
 

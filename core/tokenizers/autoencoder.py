@@ -7,8 +7,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args, get_type_hints
+from dataclasses import asdict, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from ..environment import MissingPackageError
 from ..errors import MeshGPTError
-from ..mesh import DEFAULT_LEVELS, LatticeMesh, TriangleMesh
+from ..mesh import LatticeMesh, TriangleMesh
+from .autoencoder_config import AutoencoderConfig
 
 try:  # only learned tokenizers need these two, so an installation may do without
     import torch_geometric  # noqa: F401
@@ -29,51 +30,6 @@ from ..nn.decoder import MeshDecoder, VertexHead
 from ..nn.encoder import MeshEncoder
 from ..nn.mesh_batch import MeshBatch, cell_centres
 from ..nn.quantizers import RFSQ, RLFQ, RVQ, Quantizer
-
-
-@dataclass(frozen=True)
-class AutoencoderConfig:
-    """Sizes and losses of a MeshAutoencoder; the comments are what the command line says of each.
-
-    Raises MeshGPTError for values that fit no autoencoder.
-    """
-
-    dim: int = 192  # width of encoder and decoder
-    encoder_depth: int = 4  # SAGEConv layers over the faces
-    decoder_depth: int = 4  # residual blocks of the decoder
-    num_discrete_coors: int = DEFAULT_LEVELS  # lattice cells an axis
-    dim_coordinate: int = 64  # width of the embedding of one coordinate
-    coordinate_embedding: Literal["discrete", "fourier"] = "discrete"  # learnt from Fourier features on, or these
-    quantizer: Literal["rvq", "rlfq", "rfsq"] = "rvq"  # residual: learnt codebooks, lookup-free, finite scalar
-    # Triangles that come back exactly when training begins, by codes x levels: 1024 x 3 99%, 512 x 3 97%, 4096 x 2 83%;
-    # 1024 x 3 in one codebook for all levels 97%. The paper has two levels and one codebook.
-    codebook_size: int = 1024  # codes a level; rlfq takes the next power of 8 below, rfsq the next cube
-    num_quantizers: int = 3  # residual levels
-    dim_codebook: int = 32  # width of the vectors that rvq quantises; rlfq and rfsq quantise the three coordinates
-    shared_codebook: bool = False  # rvq: one codebook for all levels
-    sample_temperature: float = 0.1  # rvq: of the codes while training; 0 always takes the nearest
-    search_width: int = 4  # rvq: of the beam search for codes when not training; 1 takes the nearest at each level
-    codebook_decay: float = 0.99  # rvq: of the moving averages
-    dead_code_share: float = 0.05  # rvq: a code used less than this share of the average is replaced by a vertex
-    entropy_weight: float = 0.01  # rlfq: of the loss that wants each code certain and all codes used
-    commitment_weight: float = 0.02  # of squared distances in cells between vectors and their codes'
-    blur: float = 0.4  # standard deviation of the targets, in cells
-    vertex_head_weight: float = 0.5  # of the loss of coordinates read without context
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, kind = getattr(self, field.name), type(field.default)
-            choices = get_args(get_type_hints(AutoencoderConfig)[field.name])
-            least = 1 if kind is int and not field.name.endswith(_MAY_BE_NONE) else 0
-            if choices and value not in choices:
-                raise MeshGPTError(f'{field.name} is "{value}".', f"Choose one of: {', '.join(choices)}.")
-            if not choices and (not isinstance(value, (kind, int)) or value < least):
-                raise MeshGPTError(f"{field.name} is {value!r}.", f"Give a number of at least {least}.")
-        if self.quantizer != "rvq" and self.codebook_size < 8:
-            raise MeshGPTError(f"codebook_size is {self.codebook_size}.", f"{self.quantizer} needs at least 8 codes.")
-
-
-_MAY_BE_NONE = ("depth",)  # counts of which there may be none
 
 
 class MeshAutoencoder(nn.Module):
@@ -103,11 +59,23 @@ class MeshAutoencoder(nn.Module):
             self.levels,
             options.dim_coordinate,
             options.coordinate_embedding,
+            vertex_depth=options.vertex_depth,
+            attention_depth=options.encoder_attention,
+            heads=options.attention_heads,
+            window=options.attention_window,
         )
         self.quantizer = _quantizer(options)
         self.codebook_sizes = tuple(self.quantizer.codebook_sizes)
         width = self.quantizer.width
-        self.decoder = MeshDecoder(options.dim, options.decoder_depth, width, self.levels)
+        self.decoder = MeshDecoder(
+            options.dim,
+            options.decoder_depth,
+            width,
+            self.levels,
+            attention_depth=options.decoder_attention,
+            heads=options.attention_heads,
+            window=options.attention_window,
+        )
         self.vertex_head = VertexHead(options.dim, width, self.levels)
         self.vertex_head.invert(self.encoder.from_position)
         self.register_buffer("blurred", blurred_targets(self.levels, options.blur), persistent=False)
@@ -156,7 +124,8 @@ class MeshAutoencoder(nn.Module):
             self.quantizer.initialise(vectors * self.half_side)
 
     def _losses(self, batch: MeshBatch, totals: tuple[float, float] | None = None) -> dict[str, Tensor]:
-        features = self.encoder(batch)
+        noise = self.options.noise if self.training else 0.0
+        features = self.encoder(batch.with_noise(noise) if noise else batch)
         vectors, _, quantisation = self._quantise(features)
         context_free = self.vertex_head(vectors)
         logits = context_free[batch.faces] + self.decoder(vectors[batch.faces], batch.mesh_of_face)
@@ -223,14 +192,7 @@ class MeshAutoencoder(nn.Module):
         to stand on one point are left out; raises MeshGPTError when no other is left.
         """
         codes = self._checked(codes)
-        vertex_codes, faces = torch.unique(codes.flatten(0, 1), dim=0, return_inverse=True)
-        faces = faces.reshape(-1, 3)
-        with self._evaluating():
-            vectors = self._vectors(vertex_codes)
-            logits = self.decoder(vectors[faces], torch.zeros_like(faces[:, 0])) + self.vertex_head(vectors)[faces]
-        votes = logits.float().log_softmax(dim=-1).flatten(0, 1).flatten(1)
-        votes = votes.new_zeros(len(vertex_codes), votes.shape[1]).index_add(0, faces.reshape(-1), votes)
-        positions = votes.unflatten(1, (3, self.levels)).argmax(dim=-1)
+        positions, faces = self._decoded(codes, torch.zeros_like(codes[:, 0, 0]))
         corners = positions[faces]
         apart = (corners != corners.roll(1, dims=1)).any(dim=-1).all(dim=-1)
         if not apart.any():
@@ -239,6 +201,32 @@ class MeshAutoencoder(nn.Module):
             )
         used, faces = torch.unique(faces[apart], return_inverse=True)
         return TriangleMesh(cell_centres(positions[used], self.levels).cpu().numpy(), faces.cpu().numpy())
+
+    @torch.no_grad()
+    def decode_from_codes_to_faces(self, codes: Tensor) -> Tensor:
+        """Codes int64 [B, F, 3, D], -1 where there is no face -> coordinates float32 [B, F, 3, 3] (corner, xyz), NaN
+        there.
+
+        Corners of a mesh with the same codes stand at the same place; no face is left out (see `decode`).
+        """
+        real = (codes >= 0).flatten(2).all(dim=-1)
+        corners = torch.full((*codes.shape[:3], 3), math.nan, device=codes.device)
+        if real.any():
+            positions, faces = self._decoded(self._checked(codes[real]), real.nonzero()[:, 0].to(self.blurred.device))
+            corners[real] = cell_centres(positions[faces], self.levels).to(codes.device)
+        return corners
+
+    def _decoded(self, codes: Tensor, mesh_of_face: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes [F, 3, D] of meshes -> where their vertices stand, cells int64 [V, 3], and faces int64 [F, 3]."""
+        of_corner = mesh_of_face[:, None, None].expand(-1, 3, 1)
+        vertices, faces = torch.unique(torch.cat([of_corner, codes], -1).flatten(0, 1), dim=0, return_inverse=True)
+        faces = faces.reshape(-1, 3)
+        with self._evaluating():
+            vectors = self._vectors(vertices[:, 1:])
+            logits = self.decoder(vectors[faces], mesh_of_face) + self.vertex_head(vectors)[faces]
+        votes = logits.float().log_softmax(dim=-1).flatten(0, 1).flatten(1)
+        votes = votes.new_zeros(len(vertices), votes.shape[1]).index_add(0, faces.reshape(-1), votes)
+        return votes.unflatten(1, (3, self.levels)).argmax(dim=-1), faces
 
     @torch.no_grad()
     def positions(self, codes: np.ndarray | Tensor) -> np.ndarray | Tensor:

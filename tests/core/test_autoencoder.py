@@ -92,19 +92,44 @@ def test_padding_never_enters_the_quantiser(meshes):
     assert seen == [(sum(len(mesh.positions) for mesh in meshes), 16)]
 
 
-def test_call_of_the_reference_readme():
-    """Its random example: unused vertices, degenerate faces, edges given."""
+def readme_arrays() -> dict[str, torch.Tensor]:
+    """What the README of the first meshgpt-pytorch feeds: unused vertices, repeated corners, edges at random."""
     torch.manual_seed(0)
-    model = MeshAutoencoder(dim=32, encoder_depth=1, decoder_depth=1, num_discrete_coors=128)
-    arrays = {
+    return {
         "vertices": torch.randn((2, 121, 3)),
         "faces": torch.randint(0, 121, (2, 64, 3)),
         "face_edges": torch.randint(0, 64, (2, 2, 96)),
     }
-    loss = model(**arrays)
+
+
+def test_the_seeds_readme_at_full_size():
+    autoencoder = MeshAutoencoder(dim=512, encoder_depth=6, decoder_depth=6, num_discrete_coors=128)
+    arrays = readme_arrays()
+    loss = autoencoder(**arrays)
     loss.backward()
     assert loss.ndim == 0 and torch.isfinite(loss)
-    assert model.tokenize(**arrays).shape == (2, 64, 3, 3)
+    codes = autoencoder.tokenize(**arrays)
+    assert codes.shape == (2, 64, 3, 3) and codes.dtype == torch.long and codes.min() >= 0
+    coordinates = autoencoder.decode_from_codes_to_faces(codes)
+    assert coordinates.shape == (2, 64, 3, 3) and coordinates.abs().max() < 1
+
+
+@pytest.mark.parametrize("quantizer", ["rvq", "rlfq", "rfsq"])
+def test_the_seeds_readme_in_other_layouts(quantizer):
+    torch.manual_seed(0)
+    autoencoder = MeshAutoencoder(dim=32, encoder_depth=1, decoder_depth=1, quantizer=quantizer)
+    arrays = readme_arrays()
+    edges = arrays.pop("face_edges")
+    autoencoder(**arrays, face_edges=edges).backward()
+    assert all(torch.isfinite(p.grad).all() for p in autoencoder.parameters() if p.grad is not None)
+    codes = autoencoder.tokenize(**arrays, face_edges=edges)
+    torch.testing.assert_close(autoencoder.tokenize(**arrays, face_edges=edges.transpose(1, 2)), codes)
+    assert autoencoder.tokenize(**arrays).shape == codes.shape  # edges derived
+    arrays["faces"][1, 40:] = -1
+    edges[1] = edges[1].masked_fill((edges[1] >= 40).any(dim=0), -1)
+    autoencoder(**arrays, face_edges=edges).backward()
+    shorter = autoencoder.tokenize(**arrays, face_edges=edges)
+    assert (shorter[1, 40:] == -1).all() and (shorter[1, :40] >= 0).all()
 
 
 @given(st.lists(triangle_soups(), min_size=1, max_size=4), st.integers(0, 99))
@@ -197,6 +222,21 @@ def test_decode_welds_by_codes_and_leaves_out_faces_without_extent(autoencoder, 
     assert fewer.report().degenerate == 0
     with pytest.raises(MeshGPTError, match="no face"):
         autoencoder.decode(collapsed[:1])
+
+
+def test_faces_of_codes_stand_where_decode_puts_them(autoencoder, meshes):
+    codes = autoencoder.tokenize(*padded(meshes)[:2])
+    corners = autoencoder.decode_from_codes_to_faces(codes)
+    assert corners.dtype == torch.float32 and corners.shape == (*codes.shape[:3], 3)
+    for row, mesh in enumerate(meshes):
+        real = len(mesh.faces)
+        assert corners[row, real:].isnan().all() and not corners[row, :real].isnan().any()
+        own = autoencoder.decode_from_codes_to_faces(codes[row : row + 1, :real])
+        torch.testing.assert_close(own[0], corners[row, :real], equal_nan=True)
+        apart = (own[0] != own[0].roll(1, dims=1)).any(dim=-1).all(dim=-1)
+        decoded = autoencoder.decode(codes[row, :real])
+        np.testing.assert_array_equal(decoded.vertices[decoded.faces], own[0][apart].numpy())
+    assert autoencoder.decode_from_codes_to_faces(torch.full((2, 4, 3, 2), -1)).isnan().all()
 
 
 def test_positions_of_arrays_and_tensors(autoencoder, meshes):

@@ -160,7 +160,7 @@ def test_every_cell_has_codes_of_its_own_from_the_start(options):
 @pytest.mark.slow
 @every_quantizer
 def test_eight_meshes_are_learnt_exactly(meshes, options):
-    model = overfit(meshes, 200, **options)
+    model = overfit(meshes, 240 if options["quantizer"] == "rvq" else 80, **options)
     assert model.loss(meshes)["triangle_accuracy"].item() == 1
     for mesh in meshes:
         decoded = model.decode(model.encode(mesh))
@@ -174,9 +174,10 @@ def test_a_transformer_learns_over_the_codes(meshes, options):
     task = TransformerTask(
         load_dataset("procedural:24"), autoencoder, TransformerTaskConfig(model=sizes, faces_per_batch=64)
     )
-    loss, _, faces = task.loss(task.batch(0, 0))
+    batch = task.batch(0, 0)
+    loss = task.loss(batch, task.size(batch))["loss"]
     loss.backward()
-    assert faces > 0 and math.isfinite(loss.item())
+    assert math.isfinite(loss.item())
     assert any(parameter.grad is not None for parameter in task.model.parameters())
 
 

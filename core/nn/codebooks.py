@@ -35,6 +35,17 @@ def nearest_codes(vectors: Tensor, codebooks: Sequence[Tensor], width: int) -> T
     return torch.cat([_beam(chunk, codebooks, width) for chunk in vectors.split(_CHUNK)])
 
 
+def count_codes(codes: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    """How often each code of each level is among codes int64 [N, D]: D x [K]."""
+    return [torch.bincount(level, minlength=size) for level, size in zip(codes.unbind(dim=1), sizes, strict=True)]
+
+
+def use_and_perplexity(count: Tensor) -> tuple[Tensor, Tensor]:
+    """Of a level's counts [K]: the share of the codes in use, and how many equally common ones would be as various."""
+    share = count / count.sum()
+    return (count > 0).float().mean(), torch.special.entr(share).sum().exp()
+
+
 def _beam(vectors: Tensor, codebooks: Sequence[Tensor], width: int) -> Tensor:
     residual, codes = vectors[:, None], vectors.new_empty(len(vectors), 1, 0, dtype=torch.long)
     for codebook in codebooks:

@@ -26,6 +26,7 @@ try:  # only learned tokenizers need these two, so an installation may do withou
 except ImportError as error:
     raise MissingPackageError({str(error.name): str(error)}) from error
 
+from ..nn.codebooks import count_codes, use_and_perplexity
 from ..nn.decoder import MeshDecoder, VertexHead
 from ..nn.encoder import MeshEncoder
 from ..nn.mesh_batch import MeshBatch, cell_centres
@@ -93,11 +94,12 @@ class MeshAutoencoder(nn.Module):
     def loss(
         self, meshes: Sequence[LatticeMesh] | MeshBatch, totals: tuple[float, float] | None = None
     ) -> dict[str, Tensor]:
-        """The weighted sum "loss", its terms, and three metrics without gradient.
+        """The weighted sum "loss", its terms, and metrics without gradient.
 
-        "distance_to_codes": mean distance of a vertex's vector from that of its codes, in cells; "triangle_accuracy":
-        share of faces with all nine coordinates right; "vertex_accuracy": of their corners. With `totals`, the faces
-        and vertices of the whole of which these meshes are a share, the values of all shares add up to the whole's.
+        "distance_to_codes": mean distance of a vertex's vector from that of its codes, in cells; "codebook_use" and
+        "perplexity" of the codes in these meshes, mean over the levels; "triangle_accuracy": share of faces with all
+        nine coordinates right; "vertex_accuracy": of their corners. With `totals`, the faces and vertices of the whole
+        of which these meshes are a share, the values of all shares add up to the whole's (those of codes: their mean).
         """
         return self._losses(self._batch(meshes), totals)
 
@@ -126,7 +128,7 @@ class MeshAutoencoder(nn.Module):
     def _losses(self, batch: MeshBatch, totals: tuple[float, float] | None = None) -> dict[str, Tensor]:
         noise = self.options.noise if self.training else 0.0
         features = self.encoder(batch.with_noise(noise) if noise else batch)
-        vectors, _, quantisation = self._quantise(features)
+        vectors, codes, quantisation = self._quantise(features)
         context_free = self.vertex_head(vectors)
         logits = context_free[batch.faces] + self.decoder(vectors[batch.faces], batch.mesh_of_face)
         reconstruction = self._cross_entropy(logits, batch.corners)
@@ -134,6 +136,8 @@ class MeshAutoencoder(nn.Module):
         with torch.no_grad():
             right = (logits.argmax(dim=-1) == batch.corners).all(dim=-1)  # [F, 3]
             distance = (features - vectors).norm(dim=-1).mean() * self.half_side
+            usage = [use_and_perplexity(count) for count in count_codes(codes, self.codebook_sizes)]
+            use, perplexity = (torch.stack(values).mean() for values in zip(*usage, strict=True))
         faces, vertices = len(batch.faces), len(batch.positions)
         of_faces, of_vertices = (faces / totals[0], vertices / totals[1]) if totals else (1.0, 1.0)
         return {
@@ -142,6 +146,8 @@ class MeshAutoencoder(nn.Module):
             "vertex": of_vertices * vertex,
             "quantisation": of_vertices * quantisation,
             "distance_to_codes": of_vertices * distance,
+            "codebook_use": of_vertices * use,
+            "perplexity": of_vertices * perplexity,
             "triangle_accuracy": of_faces * right.all(dim=-1).float().mean(),
             "vertex_accuracy": of_faces * right.float().mean(),
         }
@@ -267,19 +273,14 @@ class MeshAutoencoder(nn.Module):
 
         Each vertex of each mesh counts once.
         """
-        counts = [torch.zeros(size) for size in self.codebook_sizes]
+        totals = [torch.zeros(size) for size in self.codebook_sizes]
         with self._evaluating():
             for start in range(0, len(meshes), 32):
                 _, codes, _ = self._quantise(self.encoder(self._batch(meshes[start : start + 32])))
-                for count, column in zip(counts, codes.cpu().unbind(dim=1), strict=True):
-                    count += torch.bincount(column, minlength=len(count))
-        return [
-            {
-                "use": (count > 0).float().mean().item(),
-                "perplexity": math.exp(torch.distributions.Categorical(count).entropy()),
-            }
-            for count in counts
-        ]
+                for total, count in zip(totals, count_codes(codes.cpu(), self.codebook_sizes), strict=True):
+                    total += count
+        names = ("use", "perplexity")
+        return [dict(zip(names, map(float, use_and_perplexity(total)), strict=True)) for total in totals]
 
     def _batch(self, meshes: Sequence[LatticeMesh] | MeshBatch) -> MeshBatch:
         if isinstance(meshes, MeshBatch):

@@ -208,6 +208,9 @@ def test_usage_counts_each_vertex_once(meshes, options):
         assert found["use"] == pytest.approx(float((share > 0).float().mean()))
         entropy = -float((share[share > 0] * share[share > 0].log()).sum())
         assert found["perplexity"] == pytest.approx(math.exp(entropy), rel=1e-4)
+    losses = autoencoder.loss(meshes)
+    assert losses["perplexity"].item() == pytest.approx(np.mean([level["perplexity"] for level in usage]), rel=1e-4)
+    assert losses["codebook_use"].item() == pytest.approx(np.mean([level["use"] for level in usage]))
 
 
 @every_quantizer

@@ -19,16 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 from .card import model_card
 from .errors import MeshGPTError
+from .shards import read_shards, write_shards
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .completion import Kept
     from .generation import FaceEvent, GeneratedMesh, MeshEvent
     from .tokenizers import Tokenizer
     from .transformer import MeshTransformer
 
 FORMAT = 1
-SHARD_BYTES = 15 * 2**20
 BUNDLED = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "meshgpt-lowpoly"
 ROWS = 32  # meshes generated side by side: 1 GB of cache for the bundled model with guidance
@@ -125,18 +126,12 @@ def save_checkpoint(
     folder: str | Path, *, config: dict[str, Any], tensors: dict[str, Tensor], labels: dict[str, Any], card: str
 ) -> Path:
     """Write a checkpoint folder: beside its place first, then renamed, so that no half of one is ever seen."""
-    from safetensors.torch import save_file
-
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         temporary.chmod(0o755)
-        shards = _shards({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
-        for number, shard in enumerate(shards, start=1):
-            suffix = f"-{number:05d}-of-{len(shards):05d}" if len(shards) > 1 else ""
-            save_file(shard, temporary / f"model{suffix}.safetensors")
-            (temporary / f"model{suffix}.safetensors").chmod(0o644)  # the library makes it readable to its owner only
+        write_shards(temporary, tensors)
         created = datetime.now(UTC).date().isoformat()
         config = {"format": FORMAT, "created": created, **config}
         (temporary / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
@@ -151,37 +146,6 @@ def save_checkpoint(
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return folder
-
-
-def _shards(tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
-    shards: list[dict[str, Tensor]] = [{}]
-    size = 0
-    for name, value in tensors.items():
-        if shards[-1] and size + value.nbytes > SHARD_BYTES:
-            shards.append({})
-            size = 0
-        shards[-1][name] = value
-        size += value.nbytes
-    return shards
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a checkpoint, in float32 where they are floating-point."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    files = sorted(path.glob("model*.safetensors"))
-    if not files:
-        raise MeshGPTError(f'The model "{path.name}" has no weights.', "Copy the whole folder of the model.")
-    tensors: dict[str, Tensor] = {}
-    for file in files:
-        try:
-            tensors |= load_file(file)
-        except (OSError, SafetensorError) as error:
-            raise MeshGPTError(
-                f'The weights "{file.name}" of the model "{path.name}" are damaged.', "Copy the model again."
-            ) from error
-    return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
 
 
 def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[str, Any]) -> Path:
@@ -210,6 +174,7 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
         "buckets": vocabulary.buckets,
         "max_words": vocabulary.max_words,
         "max_pieces": vocabulary.max_pieces,
+        "categories": list(vocabulary.categories),
     }
     card = model_card(details.get("name") or Path(folder).name, details)
     return save_checkpoint(folder, config=config, tensors=tensors, labels=labels, card=card)
@@ -244,42 +209,51 @@ class Checkpoint:
         seed: int = 0,
         max_faces: int | None = None,
         cancelled: Callable[[], bool] | None = None,
+        *,
+        category: str = "",
+        points: Any = None,
+        kept: Kept | None = None,
+        draft: Checkpoint | None = None,
         **sampling: Any,
     ) -> Iterator[FaceEvent | MeshEvent]:
         """Generate `count` meshes a prompt, 32 side by side, as events face by face; mesh i has the seed `seed + i`.
 
-        `faces`: about how many faces are asked for (None: the model decides); `max_faces`: the cap. `sampling`: fields
-        of SamplingConfig (temperature, top_p, top_k, min_p, guidance, manifold). Raises Cancelled when `cancelled()`
-        is true.
+        `faces`: about how many faces are asked for (None: the model decides); `max_faces`: the cap; `category`: one
+        that training knew; `points`: float [M, 6], places in [-1, 1] and unit normals that the surface should follow;
+        `kept`: faces to begin with (`completion.py`); `draft`: a smaller model that guesses ahead (`speculation.py`),
+        one mesh at a time. `sampling`: fields of SamplingConfig (temperature, top_p, guidance...). Raises Cancelled
+        when `cancelled()` is true.
         """
         from .generation import MeshEvent, Sampler, SamplingConfig
+        from .speculation import SpeculativeSampler
 
-        if self.transformer is None:
-            raise MeshGPTError(
-                f'"{self.name}" is a tokenizer: it can reconstruct, not generate.', "Choose another model."
-            )
-        limit = self.transformer.config.max_faces
+        model = self._generator()
+        limit = model.config.max_faces
         prompts = [p for p in ([prompt] if isinstance(prompt, str) else prompt) for _ in range(count)]
         if count < 1 or not prompts or faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
             raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a cap of at least 1.")
-        defaults = self.config.get("sampling", {})
-        settings = dataclass_from(SamplingConfig, {**defaults, **sampling}, self.name)
-        wanted = min(faces, limit) if faces else 0
+        settings = dataclass_from(SamplingConfig, {**self.config.get("sampling", {}), **sampling}, self.name)
         seeds = [(seed + i) % 2**63 for i in range(len(prompts))]
+        asked = {"faces": min(faces, limit) if faces else 0, "category": category, "points": points}
         used = {"model": self.name, "faces": faces or 0, "device": str(self.device), **asdict(settings)}
-        for first in range(0, len(prompts), ROWS):
-            rows = slice(first, first + ROWS)
-            sampler = Sampler(
-                self.transformer,
-                prompts[rows],
-                [wanted] * len(prompts[rows]),
-                seeds[rows],
-                settings,
-                min(max_faces or limit, limit),
-            )
+        used |= {name: value for name, value in (("category", category), ("draft", draft and draft.name)) if value}
+        cap, rows = min(max_faces or limit, limit), 1 if draft else ROWS
+        for first in range(0, len(prompts), rows):
+            part = slice(first, first + rows)
+            conditions = model.conditions(prompts[part], **asked)
+            if draft:
+                other = draft._generator()
+                guess = other.conditions(prompts[part], **asked)
+                sampler = SpeculativeSampler(
+                    model, conditions, other, guess, seeds[first], settings, cap, prompts[first]
+                )
+            else:
+                sampler = Sampler(model, conditions, seeds[part], settings, cap, prompts[part])
+            if kept is not None:
+                sampler.keep(kept.codes, kept.above)
             for event in sampler.stream(cancelled or (lambda: False)):
                 if isinstance(event, MeshEvent):
-                    event.mesh.settings = used
+                    event.mesh.settings = used | sampler.statistics()
                 yield replace(event, row=first + event.row)
 
     def generate(
@@ -289,18 +263,39 @@ class Checkpoint:
         faces: int | None = None,
         seed: int = 0,
         on_face: Callable[[FaceEvent], None] | None = None,
+        best_of: int = 1,
         **settings: Any,
     ) -> list[GeneratedMesh]:
-        """The meshes of `stream`, in order; `on_face` is called with every face as it comes."""
+        """The meshes of `stream`, in order; `on_face` is called with every face as it comes.
+
+        With `best_of` that many are made for each, with seeds one after another, and the best is kept
+        (`ranking.score`).
+        """
         from .generation import MeshEvent
 
+        if best_of < 1:
+            raise MeshGPTError("The best of none was asked for.", "Give at least 1 to choose from.")
         meshes = {}
-        for event in self.stream(prompt, count, faces, seed, **settings):
+        for event in self.stream(prompt, count * best_of, faces, seed, **settings):
             if isinstance(event, MeshEvent):
                 meshes[event.row] = event.mesh
             elif on_face:
                 on_face(event)
-        return [meshes[row] for row in sorted(meshes)]
+        found = [meshes[row] for row in sorted(meshes)]
+        if best_of == 1:
+            return found
+        from .ranking import best
+
+        names = ("category", "points")
+        asked = {"faces": faces or 0, **{name: settings[name] for name in names if name in settings}}
+        return [best(self, found[i : i + best_of], **asked) for i in range(0, len(found), best_of)]
+
+    def _generator(self) -> MeshTransformer:
+        if self.transformer is None:
+            raise MeshGPTError(
+                f'"{self.name}" is a tokenizer: it can reconstruct, not generate.', "Choose another model."
+            )
+        return self.transformer
 
 
 def load_checkpoint(path_or_name: str | Path | None = None, device: str | None = None) -> Checkpoint:
@@ -315,7 +310,7 @@ def load_checkpoint(path_or_name: str | Path | None = None, device: str | None =
     from .transformer import MeshTransformer, TransformerConfig
 
     path = find_checkpoint(path_or_name)
-    config, tensors = read_config(path), read_tensors(path)
+    config, tensors = read_config(path), read_shards(path)
     target = choose_device(device or os.environ.get("MESHGPT_DEVICE"))
     try:
         tokenizer = tokenizer_from_config(config["tokenizer"])
@@ -327,7 +322,8 @@ def load_checkpoint(path_or_name: str | Path | None = None, device: str | None =
     transformer = None
     if config["kind"] == "transformer":
         sizes = dataclass_from(TransformerConfig, config.get("transformer", {}), path.name)
-        vocabulary = Vocabulary(labels["words"], labels["buckets"], labels["max_words"], labels["max_pieces"])
+        names = ("words", "buckets", "max_words", "max_pieces")
+        vocabulary = Vocabulary(*(labels[name] for name in names), categories=labels.get("categories", ()))
         transformer = MeshTransformer(tokenizer, vocabulary, sizes)
         _load_weights(transformer, tensors, "transformer.", path.name)
         transformer.to(target).eval()

@@ -4,7 +4,8 @@
 
 A prompt is a handful of words; each word is the sum of a learned vector (when training knew the word) and of the
 vectors of its character n-grams (fastText, Bojanowski et al., arXiv 1607.04606), so that unknown words still mean
-something. A face count is a Fourier embedding of its logarithm. In training each condition is dropped at random, which
+something. A category is a learned token, a face count a Fourier embedding of its logarithm, a point cloud becomes
+latents (`nn/points.py`). In training each condition is dropped at random, which
 is what classifier-free guidance (Ho and Salimans, arXiv 2207.12598) needs.
 """
 
@@ -13,45 +14,93 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
+
+from .errors import MeshGPTError
+from .nn.points import PointEncoder
 
 STOP_WORDS = frozenset("a an the of with and in on for to theme style low poly mesh model 3d".split())
 _COUNT_FREQUENCIES = 16
 
 
+CONDITIONS = ("prompt", "category", "faces", "points")
+
+
 @dataclass(frozen=True)
 class Conditions:
-    """Conditions of a batch. words int64 [B, W, G]: ids of the pieces of each word, 0 where empty; faces float [B],
-    0: none.
+    """Conditions of a batch; what a row does not have is 0.
+
+    words int64 [B, W, G]: ids of the pieces of each word; faces float [B]; category int64 [B]: ids, or None for none
+    at all; points float [B, M, 6]: places in [-1, 1] and unit normals, or None.
     """
 
     words: Tensor
     faces: Tensor
+    category: Tensor | None = None
+    points: Tensor | None = None
 
     def to(self, device: torch.device) -> Conditions:
-        return Conditions(self.words.to(device), self.faces.to(device))
+        return self._each(lambda value: value.to(device))
 
-    def dropped(self, prompt: Tensor, faces: Tensor) -> Conditions:
-        """The same without the prompt / the face count in the rows where the bool tensors [B] say so."""
-        words = self.words.masked_fill(prompt[:, None, None], 0)
-        return Conditions(words, self.faces.masked_fill(faces, 0.0))
+    def rows(self, index: Tensor | slice) -> Conditions:
+        """Only these rows of the batch."""
+        return self._each(lambda value: value[index])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Conditions:
+        values = (getattr(self, field.name) for field in fields(self))
+        return Conditions(*(None if value is None else change(value) for value in values))
+
+    def present(self) -> dict[str, Tensor]:
+        """Which rows have which condition: bool [B] by the names of `CONDITIONS`."""
+        none = torch.zeros_like(self.faces, dtype=torch.bool)
+        return {
+            "prompt": (self.words > 0).flatten(1).any(dim=1),
+            "category": none if self.category is None else self.category > 0,
+            "faces": self.faces > 0,
+            "points": none if self.points is None else (self.points != 0).flatten(1).any(dim=1),
+        }
+
+    def dropped(self, **rows: Tensor) -> Conditions:
+        """The same without the named conditions in the rows where their bool tensors [B] say so."""
+        values = {"prompt": self.words, "category": self.category, "faces": self.faces, "points": self.points}
+        for name, drop in rows.items():
+            value = values[name]
+            if value is not None:
+                values[name] = value.masked_fill(drop.reshape(-1, *[1] * (value.ndim - 1)), 0)
+        return Conditions(values["prompt"], values["faces"], values["category"], values["points"])
+
+    def only(self, names: Collection[str]) -> Conditions:
+        """Only the named conditions, in all rows."""
+        return Conditions(
+            self.words if "prompt" in names else torch.zeros_like(self.words),
+            self.faces if "faces" in names else torch.zeros_like(self.faces),
+            self.category if "category" in names else None,
+            self.points if "points" in names else None,
+        )
 
     def without(self) -> Conditions:
-        """No condition at all: the other branch of guidance."""
-        return Conditions(torch.zeros_like(self.words), torch.zeros_like(self.faces))
+        """No condition at all."""
+        return self.only(())
 
 
 class Vocabulary:
     """Words of the training labels and hashed character n-grams -> piece ids. Id 0 is empty, ids 1.. are words, then
-    n-grams.
+    n-grams. `categories`: those that training knew, when it was given them.
     """
 
-    def __init__(self, words: Sequence[str], buckets: int = 2048, max_words: int = 6, max_pieces: int = 12) -> None:
-        self.words = tuple(words)
+    def __init__(
+        self,
+        words: Sequence[str] = (),
+        buckets: int = 2048,
+        max_words: int = 6,
+        max_pieces: int = 12,
+        categories: Sequence[str] = (),
+    ) -> None:
+        self.words, self.categories = tuple(words), tuple(categories)
         self.buckets, self.max_words, self.max_pieces = buckets, max_words, max_pieces
         self._ids = {word: index + 1 for index, word in enumerate(self.words)}
 
@@ -97,15 +146,26 @@ class Vocabulary:
                 ids[row, place, : len(pieces)] = torch.tensor(pieces)
         return ids
 
+    def category_ids(self, categories: Sequence[str]) -> Tensor:
+        """Ids int64 [B] of categories, 0 for ""; raises MeshGPTError for one that training did not have."""
+        for category in categories:
+            if category and category not in self.categories:
+                known = ", ".join(self.categories)
+                hint = f"Choose one of: {known}." if known else "This model was trained without categories."
+                raise MeshGPTError(f'The model knows no category "{category}".', hint)
+        return torch.tensor([self.categories.index(name) + 1 if name else 0 for name in categories])
+
 
 class PrefixConditions(nn.Module):
-    """Conditions -> prefix tokens [B, P, d]: W words, the face count, and the start token, whose state predicts the
-    first slot.
+    """Conditions -> prefix tokens [B, P, d]: W words, the category (if the vocabulary has any), the face count, the
+    latents of the points (if any), and the start token, whose state predicts the first slot.
     """
 
-    def __init__(self, dim: int, vocabulary: Vocabulary, width: int = 96) -> None:
+    def __init__(
+        self, dim: int, vocabulary: Vocabulary, width: int = 96, point_latents: int = 0, heads: int = 4
+    ) -> None:
         super().__init__()
-        self.length = vocabulary.max_words + 2
+        self.length = vocabulary.max_words + 2 + bool(vocabulary.categories) + point_latents
         self.pieces = nn.Embedding(vocabulary.size, width, padding_idx=0)
         self.project = nn.Linear(width, dim, bias=False)
         self.place = nn.Parameter(torch.randn(vocabulary.max_words, dim) * 0.02)
@@ -113,18 +173,39 @@ class PrefixConditions(nn.Module):
         self.no_prompt = nn.Parameter(torch.randn(dim) * 0.02)
         self.no_count = nn.Parameter(torch.randn(dim) * 0.02)
         self.start = nn.Parameter(torch.randn(dim) * 0.02)
+        self.category = nn.Embedding(1 + len(vocabulary.categories), dim) if vocabulary.categories else None
+        self.points = PointEncoder(dim, point_latents, heads) if point_latents else None
+        self.no_points = nn.Parameter(torch.randn(point_latents, dim) * 0.02) if point_latents else None
         octaves = math.pi * 2.0 ** torch.linspace(-4, 3, _COUNT_FREQUENCIES)
         self.register_buffer("octaves", octaves, persistent=False)
 
     def forward(self, conditions: Conditions) -> Tensor:
-        words = conditions.words
+        tokens = [self._words(conditions.words)]
+        if self.category is not None:
+            ids = conditions.category
+            ids = torch.zeros_like(conditions.words[:, 0, 0]) if ids is None else ids
+            tokens.append(self.category(ids)[:, None])
+        tokens.append(self._count(conditions.faces)[:, None])
+        if self.points is not None:
+            tokens.append(self._points(conditions))
+        tokens.append(self.start.expand_as(tokens[-1][:, :1]))
+        return torch.cat([token.to(tokens[0].dtype) for token in tokens], dim=1)
+
+    def _words(self, words: Tensor) -> Tensor:
         used = (words > 0).sum(dim=-1, keepdim=True)
         vectors = self.pieces(words).sum(dim=-2) / used.clamp(min=1).sqrt()
         tokens = self.project(vectors) + self.place
         empty = (used.sum(dim=1) == 0)[:, :, None]
-        tokens = torch.where(empty, self.no_prompt + self.place, tokens)
-        angles = conditions.faces.clamp(min=1).log2()[:, None] * self.octaves
+        return torch.where(empty, self.no_prompt + self.place, tokens)
+
+    def _count(self, faces: Tensor) -> Tensor:
+        angles = faces.clamp(min=1).log2()[:, None] * self.octaves
         count = self.count(torch.cat([angles.sin(), angles.cos()], dim=-1))
-        count = torch.where((conditions.faces > 0)[:, None], count, self.no_count)
-        start = self.start.expand_as(count)
-        return torch.cat([tokens, torch.stack([count, start], dim=1).to(tokens.dtype)], dim=1)
+        return torch.where((faces > 0)[:, None], count, self.no_count)
+
+    def _points(self, conditions: Conditions) -> Tensor:
+        nothing = self.no_points.expand(len(conditions.faces), -1, -1)
+        if conditions.points is None:
+            return nothing
+        present = conditions.present()["points"]
+        return torch.where(present[:, None, None], self.points(conditions.points), nothing)

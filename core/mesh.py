@@ -36,6 +36,12 @@ class Frame:
         """Points [..., 3] in the source's units -> normalised points."""
         return (np.asarray(points, np.float64) - self.centre) / self.scale
 
+    @classmethod
+    def around(cls, low: np.ndarray, high: np.ndarray) -> Frame:
+        """The frame in which a box in the source's units lies in the middle, its longest side 2 * HALF_EXTENT."""
+        low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+        return cls((low + high) / 2, float((high - low).max()) / (2 * HALF_EXTENT))
+
 
 @dataclass(frozen=True)
 class MeshReport:
@@ -95,7 +101,7 @@ class TriangleMesh:
             raise MeshGPTError(
                 "The mesh has no size: all its vertices are at one point.", "Give a mesh with an extent."
             )
-        return Frame((lo + hi) / 2, side / (2 * HALF_EXTENT))
+        return Frame.around(lo, hi)
 
     def normalised(self) -> tuple[TriangleMesh, Frame]:
         """Bounding box centred on the origin, longest side 2 * 0.95; and the frame that leads back."""
@@ -103,14 +109,15 @@ class TriangleMesh:
         # Vertices that no face uses may lie anywhere; they must not overflow float32.
         return TriangleMesh(np.clip(points, -1e30, 1e30), self.faces), self.frame
 
-    def quantised(self, levels: int = DEFAULT_LEVELS) -> LatticeMesh:
+    def quantised(self, levels: int = DEFAULT_LEVELS, frame: Frame | None = None) -> LatticeMesh:
         """The canonical mesh on a lattice of `levels` cells per axis over [-1, 1]: welded, no degenerate or duplicate
-        face.
+        face. `frame`: where it lies there, if not in the middle as large as it can be.
 
         Raises MeshGPTError when no face is left, or the mesh is too large to place on a lattice of that many levels.
         """
-        positions = lattice_cells(self.frame.invert(self.vertices), levels)
-        mesh = LatticeMesh.canonical(positions, self.faces, levels, self.frame)
+        frame = frame or self.frame
+        positions = lattice_cells(frame.invert(self.vertices), levels)
+        mesh = LatticeMesh.canonical(positions, self.faces, levels, frame)
         if len(mesh.faces) == 0:
             raise MeshGPTError(
                 "All faces of the mesh are degenerate: none has three different corners and an area.",
@@ -161,6 +168,10 @@ class LatticeMesh:
         """Vertices at the centres of their cells: in [-1, 1], or in the units of `frame` when one is given."""
         points = (self.positions + 0.5) * (2 / self.levels) - 1
         return TriangleMesh(frame.apply(points) if frame else points, self.faces)
+
+    def cells_of(self, points: np.ndarray) -> np.ndarray:
+        """Cells int64 [..., 3] of points [..., 3] in the units of the mesh's frame."""
+        return lattice_cells(self.frame.invert(points), self.levels)
 
     def corners(self) -> np.ndarray:
         """Positions of the corners of each face, int64 [F, 3, 3]."""

@@ -38,6 +38,14 @@ class FaceRules:
         for name in ("faces", "keys", "points", "vertex_count", "last"):
             setattr(self, name, getattr(self, name)[rows])
 
+    def clone(self) -> FaceRules:
+        """A copy that can go another way."""
+        copy = object.__new__(FaceRules)
+        copy.ordered, copy.manifold = self.ordered, self.manifold
+        for name in ("faces", "keys", "points", "vertex_count", "last"):
+            setattr(copy, name, getattr(self, name).clone())
+        return copy
+
     def candidates(self, slot: int, face: list[Tensor], face_span: int, vertex_span: int) -> Tensor:
         """Earlier vertices that may stand in the slot, bool [B, vertex_span].
 
@@ -85,17 +93,23 @@ class FaceRules:
         tied = tied & (second == last[:, 1])
         return ok & (~tied | (keys > last[:, 2]))
 
-    def lower_bound(self, slot: int, face: list[Tensor]) -> Tensor:
-        """Order key [B] that the key of a new vertex in the slot must exceed; -1 where any will do."""
+    def lower_bound(self, slot: int, face: list[Tensor], new: bool = True) -> Tensor:
+        """Order key [B] that the key of a vertex in the slot must exceed, a new one's or any one's; below 0 where any
+        will do.
+        """
         if not self.ordered:
             return torch.full_like(self.vertex_count, -1)
+        same = 0 if new else 1  # an earlier vertex may stand again where the last face had it
         if slot == 0:
-            return self.last[:, 0]
+            return self.last[:, 0] - same
         first = self.keys.gather(1, face[0][:, None])[:, 0]
         tied = first == self.last[:, 0]
-        if slot == 2:
+        least = self.last[:, slot]
+        if slot == 1:
+            least = least - same
+        else:
             tied &= self.keys.gather(1, face[1][:, None])[:, 0] == self.last[:, 1]
-        return torch.where(tied, torch.maximum(first, self.last[:, slot]), first)
+        return torch.where(tied, torch.maximum(first, least), first)
 
     def off_line(self, face: list[Tensor], points: Tensor) -> Tensor:
         """Whether points [B, M, 3] make a face with an area after the two vertices of `face`, bool [B, M]."""
@@ -108,10 +122,27 @@ class FaceRules:
         """Whether new vertices with keys [B, K] at points [B, K, 3] may stand in the slot, bool [B, K]: in order, and
         not an earlier vertex.
         """
-        ids = torch.arange(vertex_span, device=keys.device)
-        known = (keys[:, :, None] == self.keys[:, None, :vertex_span]) & (ids < self.vertex_count[:, None])[:, None]
-        accepted = (keys > self.lower_bound(slot, face)[:, None]) & ~known.any(-1)
+        known, _ = self.find(keys, vertex_span)
+        accepted = (keys > self.lower_bound(slot, face)[:, None]) & ~known
         return accepted & self.off_line(face, points) if slot == 2 else accepted
+
+    def find(self, keys: Tensor, vertex_span: int) -> tuple[Tensor, Tensor]:
+        """Whether there are vertices with keys [B, K], bool [B, K], and their ids [B, K]."""
+        ids = torch.arange(vertex_span, device=keys.device)
+        match = (keys[:, :, None] == self.keys[:, None, :vertex_span]) & (ids < self.vertex_count[:, None])[:, None]
+        return match.any(-1), match.int().argmax(-1)
+
+    def begin_with(self, keys: Tensor, points: Tensor, faces: Tensor, above: bool) -> None:
+        """Start all rows with vertices, keys [V] and points [V, 3], and faces [B, F, 3] of them.
+
+        above: the order goes on after the last of these faces; otherwise it begins anew.
+        """
+        size, count = len(keys), faces.shape[1]
+        self.keys[:, :size], self.points[:, :size] = keys, points
+        self.vertex_count[:] = size
+        self.faces[:, :count] = faces
+        if above:
+            self.last = self.keys.gather(1, faces[:, -1])
 
     def add_vertex(self, is_new: Tensor, keys: Tensor, points: Tensor) -> None:
         """Append a vertex with order key [B] and place [B, 3] in the rows where is_new [B]."""

@@ -1,16 +1,17 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The decoder-only transformer over face codes (MeshGPT, arXiv 2311.15475, section 3.2) with a pointer-generator head.
+"""The decoder-only transformer over face codes (MeshGPT, arXiv 2311.15475, section 3.2).
 
 Blind to the tokenizer: it sees codes [F, 3, D], coordinates through `tokenizer.positions`, and a vertex's identity =
-its codes. The trunk takes one step a vertex slot. Shapes: B batch, F faces, N = 3 F slots, D residual levels, P prefix
-tokens, d width.
+its codes. `steps` says how vertex slots become steps of the trunk, `head` what is read from its states. Shapes: B
+batch, F faces, N = 3 F slots, D residual levels, P prefix tokens, T trunk steps, d width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,10 @@ from torch import Tensor, nn
 
 from .conditioning import Conditions, PrefixConditions, Vocabulary
 from .errors import MeshGPTError
-from .nn.copy_head import CopyHead
+from .nn.code_heads import AttentionCodes, LinearCodes, MLPCodes
+from .nn.heads import CopyHead, PlainHead
+from .nn.neighbours import CausalNeighbours
+from .nn.steps import CodeSteps, FaceSteps, SlotStates, VertexSteps
 from .nn.trunk import Trunk
 from .tokenizers import Tokenizer
 
@@ -27,45 +31,93 @@ _COORDINATE_OCTAVES = 7  # periods 2 .. 2 / 2^6 cells of [-1, 1]: the finest is 
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Sizes of a MeshTransformer. `max_faces` bounds meshes in training and generation alike."""
+    """Sizes and parts of a MeshTransformer."""
 
-    dim: int = 256
-    depth: int = 6
-    heads: int = 4
-    head_width: int = 192
-    head_depth: int = 3
-    max_faces: int = 400
-    dropout: float = 0.0
+    dim: int = 256  # width of the trunk
+    depth: int = 6  # blocks of the trunk
+    heads: int = 4  # attention heads
+    # What stands in a vertex slot: "copy" points at an earlier vertex or names a new one; "mlp" and "attention" (an
+    # RQ-transformer) name every vertex by its codes.
+    head: Literal["copy", "mlp", "attention"] = "copy"
+    # One trunk step a vertex, a face or a code. With "code" (the paper's flat sequence) a linear layer reads each code.
+    step: Literal["vertex", "face", "code"] = "vertex"
+    head_width: int = 192  # width of the network that names codes
+    head_depth: int = 3  # layers of the network that names codes
+    face_depth: int = 1  # blocks of the network that goes through the vertices of a face, with step "face"
+    neighbours: bool = False  # causal SAGEConv: slots gather from earlier faces around their vertex
+    point_latents: int = 0  # tokens a point cloud becomes; 0: no such condition
+    completion: bool = False  # learn to complete any set of faces
+    max_faces: int = 400  # faces of a mesh at most, in training and generation
+    dropout: float = 0.0  # in the blocks of the trunk
 
     def __post_init__(self) -> None:
-        if self.dim % (2 * self.heads) or min(self.dim, self.depth, self.heads, self.head_width, self.max_faces) < 1:
+        sizes = (self.dim, self.depth, self.heads, self.head_width, self.max_faces)
+        if min(sizes) < 1 or self.dim % (2 * self.heads) or self.point_latents < 0:
             raise MeshGPTError(
                 f"A transformer of width {self.dim} with {self.heads} heads cannot be built.",
                 "The width must be a multiple of twice the number of heads.",
             )
+        for name, known in (("head", ("copy", "mlp", "attention")), ("step", ("vertex", "face", "code"))):
+            if getattr(self, name) not in known:
+                raise MeshGPTError(
+                    f'A transformer has no {name} "{getattr(self, name)}".', f"Choose one of: {', '.join(known)}."
+                )
 
 
 class MeshTransformer(nn.Module):
-    """p(codes | conditions), one vertex slot at a time."""
+    """p(codes | conditions).
 
-    def __init__(self, tokenizer: Tokenizer, vocabulary: Vocabulary, config: TransformerConfig | None = None) -> None:
+    `MeshTransformer(tokenizer, dim=512)`, or with a vocabulary and a config whose fields the keywords override. Call it
+    with codes for the training loss, or `nll` for each mesh's.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        vocabulary: Vocabulary | None = None,
+        config: TransformerConfig | None = None,
+        **changes: Any,
+    ) -> None:
         super().__init__()
-        self.config = config = config or TransformerConfig()
+        unknown = set(changes) - {field.name for field in fields(TransformerConfig)}
+        if unknown:
+            raise MeshGPTError(
+                f"The transformer has no option {', '.join(sorted(unknown))}.",
+                f"Options: {', '.join(field.name for field in fields(TransformerConfig))}.",
+            )
+        self.config = config = replace(config or TransformerConfig(), **changes)
         self.tokenizer_ref = [tokenizer]  # in a list: a learned tokenizer is not a part of these parameters
-        self.vocabulary = vocabulary
+        self.vocabulary = vocabulary = vocabulary or Vocabulary()
         sizes = tokenizer.codebook_sizes
-        dim = config.dim
-        self.prefix = PrefixConditions(dim, vocabulary)
+        dim, heads = config.dim, config.heads
+        self.prefix = PrefixConditions(dim, vocabulary, point_latents=config.point_latents, heads=heads)
         self.code_embeddings = nn.ModuleList(nn.Embedding(size, dim) for size in sizes)
         self.slot = nn.Embedding(3, dim)
         self.coordinates = nn.Linear(6 * _COORDINATE_OCTAVES, dim, bias=False)
-        slots = 3 * config.max_faces
-        self.trunk = Trunk(dim, config.depth, config.heads, self.prefix.length + slots, config.dropout)
-        self.head = CopyHead(dim, sizes, config.head_width, config.head_depth, slots + 1)
+        self.kept = nn.Parameter(torch.zeros(dim)) if config.completion else None
+        self.neighbours = CausalNeighbours(dim) if config.neighbours else None
+        self.steps: VertexSteps | FaceSteps | CodeSteps = {
+            "vertex": VertexSteps,
+            "face": lambda: FaceSteps(dim, heads, config.face_depth),
+            "code": lambda: CodeSteps(dim, len(sizes)),
+        }[config.step]()
+        capacity = self.prefix.length + self.steps.per_face * config.max_faces
+        self.trunk = Trunk(dim, config.depth, heads, capacity, config.dropout)
+        self.head = self._build_head(sizes)
         for table in [*self.code_embeddings, self.slot]:
             nn.init.normal_(table.weight, std=0.5 / len(sizes) ** 0.5)
         octaves = torch.pi * 2.0 ** torch.arange(_COORDINATE_OCTAVES)
         self.register_buffer("octaves", octaves, persistent=False)
+
+    def _build_head(self, sizes: Sequence[int]) -> CopyHead | PlainHead:
+        config = self.config
+        if config.step == "code":
+            return PlainHead(config.dim, LinearCodes(config.dim, sizes))
+        kind = AttentionCodes if config.head == "attention" else MLPCodes
+        codes = kind(config.dim, sizes, config.head_width, config.head_depth)
+        if config.head == "copy":
+            return CopyHead(config.dim, codes, 3 * config.max_faces + 1)
+        return PlainHead(config.dim, codes)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -76,13 +128,50 @@ class MeshTransformer(nn.Module):
             self.tokenizer._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
-    def embed_vertices(self, codes: Tensor, slots: Tensor) -> Tensor:
-        """Trunk inputs [..., d] of vertices with codes [..., D] that stand in the given slots [...]."""
-        x = self.slot(slots % 3)
-        for level, table in enumerate(self.code_embeddings):
-            x = x + table(codes[..., level])
+    def conditions(self, prompts: Sequence[str], faces: int = 0, category: str = "", points: Any = None) -> Conditions:
+        """The same conditions for each of the prompts, on the CPU; points float [M, 6] or None. Raises MeshGPTError
+        for what this model was not trained with.
+        """
+        batch = len(prompts)
+        if points is not None:
+            points = torch.as_tensor(points, dtype=torch.float32)
+            if not self.config.point_latents:
+                raise MeshGPTError("This model was trained without point clouds.", "Choose a model that was.")
+            if points.ndim != 2 or points.shape[1] != 6 or not len(points) or not bool(points.isfinite().all()):
+                raise MeshGPTError(
+                    f"The point cloud has shape {tuple(points.shape)}.", "Give finite places and normals, [M, 6]."
+                )
+            points = points.expand(batch, -1, -1)
+        return Conditions(
+            self.vocabulary.encode(prompts),
+            torch.full((batch,), float(faces)),
+            self.vocabulary.category_ids([category] * batch),
+            points,
+        )
+
+    def embed_vertices(self, codes: Tensor, slots: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Embeddings of vertices with codes [..., D] that stand in the given slots [...]: [..., d], or [..., D, d] one
+        a code where the trunk steps by codes. kept: which belong to faces that were given, bool [...].
+        """
         angles = (self.tokenizer.positions(codes)[..., None] * self.octaves).flatten(-2)
-        return x + self.coordinates(torch.cat([angles.sin(), angles.cos()], dim=-1))
+        place = self.coordinates(torch.cat([angles.sin(), angles.cos()], dim=-1))
+        if self.kept is not None and kept is not None:
+            place = place + self.kept * kept[..., None]
+        slot = self.slot(slots % 3)
+        if self.config.step == "code":  # where the vertex is, its last code alone can say
+            levels = [slot + table(codes[..., i]) for i, table in enumerate(self.code_embeddings)]
+            return torch.stack([*levels[:-1], levels[-1] + place], dim=-2)
+        for level, table in enumerate(self.code_embeddings):
+            slot = slot + table(codes[..., level])
+        return slot + place
+
+    def gather_neighbours(self, x: Tensor, identity: Tensor) -> Tensor:
+        """Embeddings [B, N, d] or [B, N, D, d] after the causal SAGEConv, if there is one; identity [B, N]."""
+        if self.neighbours is None:
+            return x
+        if self.config.step != "code":
+            return self.neighbours(x, identity)
+        return torch.cat([x[:, :, :-1], self.neighbours(x[:, :, -1], identity)[:, :, None]], dim=2)
 
     def identity(self, codes: Tensor) -> Tensor:
         """One integer [...] a vertex, equal exactly when all its codes [..., D] are equal."""
@@ -91,28 +180,90 @@ class MeshTransformer(nn.Module):
             key = key * size + codes[..., level]
         return key
 
-    def hidden(self, codes: Tensor, conditions: Conditions) -> Tensor:
-        """Trunk states [B, N + 1, d] of codes [B, N, D]; state t has seen the slots before t and predicts slot t."""
-        slots = torch.arange(codes.shape[1], device=codes.device).expand(codes.shape[:2])
-        x = torch.cat([self.prefix(conditions), self.embed_vertices(codes, slots)], dim=1)
-        return self.trunk(x)[:, self.prefix.length - 1 :]
+    def states(self, codes: Tensor, conditions: Conditions, kept: Tensor | None = None) -> SlotStates:
+        """States of all slots of codes [B, N, D]; kept: how many faces at the beginning were given, [B]."""
+        slots = torch.arange(codes.shape[1], device=codes.device)
+        given = None if kept is None else slots < 3 * kept[:, None]
+        x = self.embed_vertices(codes, slots.expand(codes.shape[:2]), given)
+        x = self.gather_neighbours(x, self.identity(codes))
+        hidden = self.trunk(torch.cat([self.prefix(conditions), self.steps.tokens(x)], dim=1))
+        return self.steps.slots(hidden[:, self.prefix.length - 1 :], x)
 
-    def nll(self, codes: Tensor, lengths: Tensor, conditions: Conditions) -> Tensor:
-        """Negative log-likelihood in nats of each mesh [B], its end included. codes [B, F, 3, D], lengths [B] in
-        faces.
+    def nll(self, codes: Tensor, lengths: Tensor, conditions: Conditions, kept: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood in nats of each mesh [B], its end included.
+
+        codes [B, F, 3, D]; lengths [B] in faces. With kept [B], that many faces at the beginning were given, and only
+        the others count.
         """
         codes = codes.flatten(1, 2)
-        return self.head.nll(self.hidden(codes, conditions), codes, self.identity(codes), lengths)
+        span = (torch.zeros_like(lengths) if kept is None else kept, lengths)
+        return self.head.nll(self.states(codes, conditions, kept), codes, self.identity(codes), span)
 
-    def forward(self, codes: Tensor, lengths: Tensor, conditions: Conditions) -> Tensor:
-        """Mean loss in nats a face over the batch."""
-        return self.nll(codes, lengths, conditions).sum() / lengths.sum()
+    def forward(
+        self,
+        codes: Tensor | None = None,
+        *,
+        texts: Sequence[str] | None = None,
+        conditions: Conditions | None = None,
+        **mesh: Tensor,
+    ) -> Tensor:
+        """Training loss: mean over the batch in nats a face.
+
+        codes: int64 [B, F, 3, D], padded with -1 where a mesh has fewer faces; or `vertices`, `faces` and, if at hand,
+        `face_edges` as the autoencoder takes them. texts: a prompt a mesh, or conditions of every kind.
+        """
+        if codes is None:
+            if not isinstance(self.tokenizer, nn.Module) or not {"vertices", "faces"} <= set(mesh):
+                raise MeshGPTError("The transformer was given no codes.", "Give codes, or vertices and faces.")
+            codes = self.tokenizer.tokenize(**mesh)
+        device = self.slot.weight.device
+        codes = codes.to(device)
+        lengths = (codes >= 0).flatten(2).all(dim=-1).sum(dim=-1)
+        if conditions is None:
+            conditions = self.conditions(texts or [""] * len(codes))
+        return self.nll(codes.clamp(min=0), lengths, conditions.to(device)).sum() / lengths.sum()
+
+    def generate(
+        self,
+        batch_size: int = 1,
+        *,
+        texts: Sequence[str] | None = None,
+        cond_scale: float = 1.0,
+        seed: int = 0,
+        max_faces: int | None = None,
+        return_codes: bool = False,
+        **sampling: Any,
+    ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]:
+        """New meshes as tensors: coordinates float32 [B, F, 3, 3] (face, vertex, xyz) in [-1, 1] and which faces are
+        real, bool [B, F]; with `return_codes` their codes [B, F, 3, D], -1 where there is no face, as well.
+
+        texts: one mesh each. cond_scale: guidance. sampling: fields of SamplingConfig. `Checkpoint.generate` gives
+        welded meshes and streams.
+        """
+        from .generation import MeshEvent, Sampler, SamplingConfig
+
+        prompts = list(texts) if texts is not None else [""] * batch_size
+        config = SamplingConfig(guidance=cond_scale, **sampling)
+        conditions = self.conditions(prompts)
+        seeds = [seed + row for row in range(len(prompts))]
+        training = self.training
+        self.eval()
+        try:
+            sampler = Sampler(self, conditions, seeds, config, max_faces or self.config.max_faces, prompts)
+            meshes = {event.row: event.mesh for event in sampler.stream() if isinstance(event, MeshEvent)}
+        finally:
+            self.train(training)
+        found = [torch.from_numpy(meshes[row].codes) for row in range(len(prompts))]
+        codes, lengths = pad_codes(found, max(map(len, found)), -1)
+        mask = torch.arange(codes.shape[1]) < lengths[:, None]
+        corners = self.tokenizer.decode_from_codes_to_faces(codes)
+        return (corners, mask, codes) if return_codes else (corners, mask)
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def pad_codes(codes: list[Tensor], length: int) -> tuple[Tensor, Tensor]:
-    """Codes [F_i, 3, D] of several meshes -> one batch [B, length, 3, D], padded with zeros, and lengths [B]."""
+def pad_codes(codes: list[Tensor], length: int, value: int = 0) -> tuple[Tensor, Tensor]:
+    """Codes [F_i, 3, D] of several meshes -> one batch [B, length, 3, D], padded with a value, and lengths [B]."""
     lengths = torch.tensor([len(c) for c in codes])
-    return torch.stack([F.pad(c, (0, 0, 0, 0, 0, length - len(c))) for c in codes]), lengths
+    return torch.stack([F.pad(c, (0, 0, 0, 0, 0, length - len(c)), value=value) for c in codes]), lengths

@@ -9,7 +9,7 @@ import torch
 
 from core.checkpoint import save_transformer
 from core.conditioning import Vocabulary
-from core.nn.copy_head import END
+from core.nn.heads import END
 from core.tokenizers.lattice import LatticeTokenizer
 from core.transformer import MeshTransformer, TransformerConfig
 

@@ -63,12 +63,17 @@ class Attention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.out(rearrange(y, "b h t k -> b t (h k)"))
 
-    def prefill(self, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Like forward, from an empty cache, filling its first T positions."""
+    def extend(self, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: int) -> Tensor:
+        """T positions from `start` on, x [B, T, d], written to the cache, which holds those before."""
         q, k, v = self.project(x, cos, sin)
-        keys[:, :, : x.shape[1]] = k
-        values[:, :, : x.shape[1]] = v
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        end = start + x.shape[1]
+        keys[:, :, start:end] = k
+        values[:, :, start:end] = v
+        if start == 0:
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            mask = torch.ones(end - start, end, dtype=torch.bool, device=x.device).tril(start)
+            y = F.scaled_dot_product_attention(q, keys[:, :, :end], values[:, :, :end], attn_mask=mask)
         return self.out(rearrange(y, "b h t k -> b t (h k)"))
 
     def step(

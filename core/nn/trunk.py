@@ -35,7 +35,7 @@ class Block(nn.Module):
 class Trunk(nn.Module):
     """Input embeddings [B, T, d] -> normalised hidden states [B, T, d], all at once or one position at a time."""
 
-    def __init__(self, dim: int, depth: int, heads: int, capacity: int, dropout: float) -> None:
+    def __init__(self, dim: int, depth: int, heads: int, capacity: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.dim, self.heads, self.capacity = dim, heads, capacity
         self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(depth))
@@ -55,11 +55,12 @@ class Trunk(nn.Module):
         width = self.dim // self.heads
         return KVCache(len(self.blocks), batch, self.heads, capacity or self.capacity, width, like)
 
-    def prefill(self, x: Tensor, cache: KVCache) -> Tensor:
-        """Hidden states [B, T, d] of the first T positions, which fill the cache."""
-        cos, sin = self.cos[: x.shape[1]], self.sin[: x.shape[1]]
+    def extend(self, x: Tensor, start: int, cache: KVCache) -> Tensor:
+        """Hidden states [B, T, d] of the next T positions from `start` on, the same in all rows; fills the cache."""
+        end = start + x.shape[1]
+        cos, sin = self.cos[start:end], self.sin[start:end]
         for block, keys, values in zip(self.blocks, cache.keys, cache.values, strict=True):
-            x = x + block.attention.prefill(block.norm_attention(x), cos, sin, keys, values)
+            x = x + block.attention.extend(block.norm_attention(x), cos, sin, keys, values, start)
             x = x + block.mlp(x)
         return self.norm(x)
 

@@ -30,6 +30,9 @@ class Tokenizer(Protocol):
     def positions(self, codes: Any) -> Any:
         """Codes [..., D] -> coordinates [..., 3] in [-1, 1] (x, y, z), as array or tensor like the codes."""
 
+    def decode_from_codes_to_faces(self, codes: Any) -> Any:
+        """Codes int64 tensor [B, F, 3, D], -1 where there is no face -> coordinates [B, F, 3, 3], NaN there."""
+
     def config(self) -> dict[str, Any]:
         """What `tokenizer_from_config` needs to build the tokenizer again."""
 

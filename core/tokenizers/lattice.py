@@ -85,6 +85,11 @@ class LatticeTokenizer:
 
         return torch.stack(axes, dim=-1)
 
+    def decode_from_codes_to_faces(self, codes: Any) -> Any:
+        """Codes int64 tensor [B, F, 3, D], -1 where there is no face -> coordinates [B, F, 3, 3], NaN there."""
+        missing = (codes < 0).flatten(-2).any(dim=-1)
+        return self.positions(codes).masked_fill(missing[..., None, None], math.nan)
+
     def order_keys(self, codes: Any) -> Any:
         """Codes [..., D] -> integers [...] that sort vertices canonically (z-y-x)."""
         x, y, z = self.lattice_positions(codes)

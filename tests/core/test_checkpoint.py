@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core import Checkpoint, MeshGPTError, list_checkpoints, load_checkpoint, save_checkpoint
-from core.checkpoint import SHARD_BYTES, find_checkpoint, save_transformer
+from core.checkpoint import find_checkpoint, save_transformer
+from core.shards import SHARD_BYTES
 
 from .test_transformer import sample_batch, small_model
 

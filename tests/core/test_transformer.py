@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,18 +15,31 @@ import torch
 from core import LatticeTokenizer, MeshGPTError, MeshTransformer
 from core.conditioning import Conditions, Vocabulary
 from core.data.shapes import procedural_meshes
-from core.generation import Sampler, SamplingConfig
-from core.nn.copy_head import COPY, END, NEW
+from core.decoding import Decoding, start_decoding
+from core.nn.heads import COPY, END, NEW
 from core.tokenizers.lattice import COARSE_TO_FINE
 from core.transformer import TransformerConfig, pad_codes
 
-VOCABULARY = Vocabulary(["box", "round", "table"], buckets=64)
+VOCABULARY = Vocabulary(["box", "round", "table"], buckets=64, categories=["furniture", "nature"])
 
 
-def small_model(splits: tuple | None = None, max_faces: int = 96) -> MeshTransformer:
+VARIANTS = {
+    "copy-vertex": {},
+    "copy-face": {"step": "face"},
+    "mlp-vertex": {"head": "mlp"},
+    "mlp-face": {"head": "mlp", "step": "face"},
+    "attention-vertex": {"head": "attention"},
+    "attention-face": {"head": "attention", "step": "face", "face_depth": 2},
+    "flat": {"step": "code"},
+}
+EVERYTHING = {"neighbours": True, "point_latents": 3, "completion": True}
+each_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+
+
+def small_model(splits: tuple | None = None, max_faces: int = 96, **options: Any) -> MeshTransformer:
     torch.manual_seed(0)
     tokenizer = LatticeTokenizer(splits) if splits else LatticeTokenizer()
-    config = TransformerConfig(dim=32, depth=2, heads=2, head_width=24, head_depth=1, max_faces=max_faces)
+    config = TransformerConfig(dim=32, depth=2, heads=2, head_width=24, head_depth=1, max_faces=max_faces, **options)
     model = MeshTransformer(tokenizer, VOCABULARY, config).eval()
     for parameter in model.parameters():  # also what starts at zero, so that every path matters
         torch.nn.init.normal_(parameter, std=0.1)
@@ -38,87 +53,155 @@ def sample_batch(model: MeshTransformer, count: int = 4) -> tuple[torch.Tensor, 
     padded, lengths = pad_codes(codes, limit)
     prompts = ["round table", "", "box", "unheard"][:count]
     counts = torch.tensor([12.0, 0.0, 80.0, 31.0])[:count]
-    return padded, lengths, Conditions(VOCABULARY.encode(prompts), counts)
+    points = None
+    if model.config.point_latents:
+        points = torch.randn(count, 20, 6, generator=torch.Generator().manual_seed(0))
+        points[1] = 0
+    return padded, lengths, Conditions(VOCABULARY.encode(prompts), counts, torch.tensor([1, 0, 0, 2])[:count], points)
 
 
-@pytest.mark.parametrize("splits", [None, COARSE_TO_FINE])
-def test_loss_does_not_depend_on_padding_or_company(splits: tuple | None) -> None:
-    model = small_model(splits)
+@each_variant
+@pytest.mark.parametrize("splits", [None, COARSE_TO_FINE], ids=["axes", "coarse"])
+def test_loss_does_not_depend_on_padding_or_company(splits: tuple | None, options: dict) -> None:
+    model = small_model(splits, **EVERYTHING, **options)
     codes, lengths, conditions = sample_batch(model)
+    kept = torch.tensor([0, 3, 5, 1])
     with torch.no_grad():
-        together = model.nll(codes, lengths, conditions)
+        together = model.nll(codes, lengths, conditions, kept)
         garbage = codes.clone()
         for row, length in enumerate(lengths):
             garbage[row, length:] = 7
-        assert torch.allclose(model.nll(garbage, lengths, conditions), together, rtol=1e-5)
+        assert torch.allclose(model.nll(garbage, lengths, conditions, kept), together, rtol=1e-5)
         for row, length in enumerate(lengths):
-            alone = Conditions(conditions.words[row : row + 1], conditions.faces[row : row + 1])
-            single = model.nll(codes[row : row + 1, :length], lengths[row : row + 1], alone)
+            one = slice(row, row + 1)
+            single = model.nll(codes[one, :length], lengths[one], conditions.rows(one), kept[one])
             assert torch.allclose(single[0], together[row], rtol=1e-5)
 
 
-def test_states_do_not_see_later_slots() -> None:
-    model = small_model()
+@each_variant
+def test_states_do_not_see_later_slots(options: dict) -> None:
+    model = small_model(**EVERYTHING, **options)
     codes, _, conditions = sample_batch(model)
     flat = codes.flatten(1, 2)
     changed = flat.clone()
     changed[:, 20:] = 127 - changed[:, 20:]
     with torch.no_grad():
-        a, b = model.hidden(flat, conditions), model.hidden(changed, conditions)
-    assert torch.allclose(a[:, :21], b[:, :21], atol=1e-5)
-    assert not torch.allclose(a[:, 21:], b[:, 21:], atol=1e-3)
+        a, b = model.states(flat, conditions), model.states(changed, conditions)
+    assert torch.allclose(a.predict[:, :21], b.predict[:, :21], atol=1e-5)
+    assert torch.allclose(a.read[:, :20], b.read[:, :20], atol=1e-5)
+    assert not torch.allclose(a.predict[:, 21:], b.predict[:, 21:], atol=1e-3)
+    if a.levels is not None:  # the state that predicts a level has not seen that level's code
+        assert torch.allclose(a.levels[:, :20], b.levels[:, :20], atol=1e-5)
+        assert torch.allclose(a.levels[:, 20, 0], b.levels[:, 20, 0], atol=1e-5)
+        assert not torch.allclose(a.levels[:, 20, 1], b.levels[:, 20, 1], atol=1e-3)
 
 
 def test_conditions_matter() -> None:
-    model = small_model()
+    model = small_model(point_latents=3)
     codes, lengths, conditions = sample_batch(model)
     with torch.no_grad():
-        asked, free = model.nll(codes, lengths, conditions), model.nll(codes, lengths, conditions.without())
-    differs = (asked - free).abs() > 1e-3
-    assert differs.tolist() == [True, False, True, True]  # the second mesh has neither prompt nor face count
+        free = model.nll(codes, lengths, conditions.without())
+        for name, rows in conditions.present().items():
+            asked = model.nll(codes, lengths, conditions.only([name]))
+            assert ((asked - free).abs() > 1e-3).tolist() == rows.tolist(), name
+    assert [rows.tolist() for rows in conditions.present().values()] == [
+        [True, False, True, True],
+        [True, False, False, True],
+        [True, False, True, True],
+        [True, False, True, True],
+    ]
 
 
-def incremental_nll(model: MeshTransformer, codes: torch.Tensor, lengths: torch.Tensor, conditions: Conditions) -> list:
-    """Negative log-likelihood of each mesh, read off the sampler's own cached steps."""
-    rows = len(codes)
-    sampler = Sampler(model, [""] * rows, [0] * rows, [0] * rows, SamplingConfig(guidance=1), model.config.max_faces)
-    sampler.conditions = conditions
-    sampler._prefill()
-    identity = model.identity(codes)
+def test_the_order_of_the_points_does_not_matter() -> None:
+    model = small_model(point_latents=3)
+    codes, lengths, conditions = sample_batch(model)
+    shuffled = replace(conditions, points=conditions.points[:, torch.randperm(20)])
+    with torch.no_grad():
+        assert torch.allclose(model.nll(codes, lengths, conditions), model.nll(codes, lengths, shuffled), rtol=1e-5)
+
+
+def stepwise_nll(model: MeshTransformer, codes: torch.Tensor, lengths: torch.Tensor, state: Decoding) -> torch.Tensor:
+    """Negative log-likelihood of each mesh, read off the cached steps that the sampler takes."""
+    rows, span = len(codes), 3 * model.config.max_faces
+    identity, everyone = model.identity(codes), torch.ones(len(codes), dtype=torch.bool)
     total = torch.zeros(rows)
     seen: list[dict[int, int]] = [{} for _ in range(rows)]  # identity -> vertex id
-    for slot in range(3 * int(lengths.max()) + 1):
-        live = slot < 3 * lengths
-        gate = model.head.gate_logits(sampler.hidden, slot).log_softmax(-1)
-        total -= torch.where(slot == 3 * lengths, gate[:, END], torch.zeros(rows))
-        if not live.any():
-            break
-        face, corner = divmod(slot, 3)
-        current = codes[:, face, corner]
-        place = torch.full((rows,), slot)
-        pointer = sampler._pointer_log_p(sampler.hidden, place, 3 * model.config.max_faces)
-        new = gate[:, NEW] - model.head.codes.nll(sampler.hidden, current)
-        vertex = torch.zeros(rows, dtype=torch.long)
-        for row in range(rows):
-            key = int(identity[row, face, corner])
-            known = key in seen[row]
-            vertex[row] = seen[row].setdefault(key, len(seen[row]))
-            log_p = gate[row, COPY] + pointer[row, vertex[row]] if known else new[row]
-            total[row] -= log_p * live[row]
-            sampler.codes[row, vertex[row]] = current[row]
-        sampler.face_counts = [face] * rows
-        sampler.hidden = sampler._advance(vertex, corner, place)
+    owner = torch.zeros(rows, span, dtype=torch.long)
+    for face in range(int(lengths.max()) + 1):
+        total -= state.gate_logits(0).log_softmax(-1)[:, END] * (lengths == face)
+        if face == lengths.max():
+            return total
+        ids = []
+        for corner in range(3):
+            slot = 3 * face + corner
+            place, current = torch.full((rows,), slot), codes[:, face, corner]
+            gate = state.gate_logits(corner).log_softmax(-1)
+            context, named = state.code_context(1), torch.zeros(rows)
+            for level in range(codes.shape[-1]):
+                log_p = state.code_logits(context, level).log_softmax(-1)
+                named += log_p.gather(1, current[:, level : level + 1])[:, 0]
+                context = state.extend_codes(context, level, current[:, level], place)
+            for row in range(rows):
+                key = int(identity[row, face, corner])
+                known = key in seen[row]
+                vertex = seen[row].setdefault(key, len(seen[row]))
+                log_p = gate[row, NEW] + named[row]
+                if known and state.copies:
+                    scores = state.pointer_scores(place, slot)[row].log_softmax(-1)
+                    log_p = gate[row, COPY] + scores[owner[row, :slot] == vertex].logsumexp(-1)
+                owner[row, slot] = vertex
+                total[row] -= log_p * (face < lengths[row])
+            ids.append(owner[:, slot].clone())
+            state.read(current, ids[-1], corner, place)
+        state.end_face(everyone, ids, face + 1)
     return total
 
 
-@pytest.mark.parametrize("splits", [None, COARSE_TO_FINE])
-def test_cached_steps_equal_the_full_forward(splits: tuple | None) -> None:
-    model = small_model(splits)
+@each_variant
+@pytest.mark.parametrize("splits", [None, COARSE_TO_FINE], ids=["axes", "coarse"])
+def test_cached_steps_equal_the_full_forward(splits: tuple | None, options: dict) -> None:
+    model = small_model(splits, max_faces=40, **EVERYTHING, **options)
     codes, lengths, conditions = sample_batch(model)
     with torch.inference_mode():
         full = model.nll(codes, lengths, conditions)
-        stepped = incremental_nll(model, codes, lengths, conditions)
+        stepped = stepwise_nll(model, codes, lengths, start_decoding(model, [conditions], 40))
     assert torch.allclose(full, stepped, rtol=1e-4), (full, stepped)
+
+
+@each_variant
+def test_reading_faces_at_once_equals_reading_them_one_by_one(options: dict) -> None:
+    model = small_model(max_faces=40, **EVERYTHING, **options)
+    codes, lengths, conditions = sample_batch(model)
+    codes, count = codes[:, : int(lengths.min())], int(lengths.min())
+    ids = torch.stack([torch.unique(keys, return_inverse=True)[1] for keys in model.identity(codes)])
+    with torch.inference_mode():
+        whole = start_decoding(model, [conditions, conditions.without()], 40)
+        half = start_decoding(model, [conditions, conditions.without()], 40)
+        whole.read_faces(codes, ids, 0)
+        half.read_faces(codes[:, :2], ids[:, :2], 0)
+        ahead, before = half.look_ahead(codes[:, 2:], ids[:, 2:], 2)
+        assert torch.allclose(ahead[:, -1], whole.hidden, atol=1e-4)
+        assert torch.allclose(before[:, 0], half.before) and torch.allclose(before[:, -1], whole.before, atol=1e-4)
+        for face in range(2, count):
+            for corner in range(3):
+                place = torch.full((len(codes),), 3 * face + corner)
+                assert torch.allclose(ahead[:, 3 * (face - 2) + corner], half.hidden, atol=1e-4)
+                half.read(codes[:, face, corner], ids[:, face, corner], corner, place)
+            half.end_face(torch.ones(len(codes), dtype=torch.bool), list(ids[:, face].unbind(1)), face + 1)
+        assert torch.allclose(half.hidden, whole.hidden, atol=1e-4)
+
+
+def test_given_faces_do_not_count_but_matter() -> None:
+    model = small_model(completion=True)
+    codes, lengths, conditions = sample_batch(model)
+    kept = lengths // 2
+    with torch.no_grad():
+        whole = model.nll(codes, lengths, conditions)
+        rest = model.nll(codes, lengths, conditions, kept)
+        nothing = model.nll(codes, lengths, conditions, lengths)
+        other = model.nll((codes + 1) % 128 * (codes.new_ones(1)), lengths, conditions, kept)
+    assert (0 < nothing).all() and (nothing < rest).all() and (rest < whole).all()
+    assert ((other - rest).abs() > 1e-3).all()
 
 
 def test_probabilities_of_all_next_vertices_sum_to_one() -> None:
@@ -127,7 +210,7 @@ def test_probabilities_of_all_next_vertices_sum_to_one() -> None:
     codes = torch.from_numpy(np.random.default_rng(0).integers(8, size=(1, 4, 3, 2)))
     conditions = Conditions(VOCABULARY.encode(["box"]), torch.tensor([4.0]))
     with torch.inference_mode():
-        hidden = model.hidden(codes.flatten(1, 2), conditions)
+        hidden = model.states(codes.flatten(1, 2), conditions).predict
         gate = model.head.gate_logits(hidden, torch.arange(13)).softmax(-1)
         assert torch.allclose(gate.sum(-1), torch.ones(1, 13)) and (gate[0, 1::3, END] < 1e-6).all()
         every = torch.cartesian_prod(torch.arange(8), torch.arange(8))

@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Completion: the faces of a partial mesh, kept exactly, and those that the model adds.
+
+Two ways. The paper's (section 4): the given faces are the beginning of the canonical sequence, bottom up, and the model
+goes on above them. Or any set of faces, which models trained with `completion` have learned to fill up: the given faces
+come first, marked as such, then the missing ones in canonical order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .checkpoint import Checkpoint
+from .errors import MeshGPTError
+from .generation import GeneratedMesh
+from .mesh import Frame, LatticeMesh, TriangleMesh
+from .tokenizers import Tokenizer
+
+Box = tuple[Sequence[float], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Faces that a mesh begins with: codes int64 [F, 3, D] in canonical order; `above`: the model goes on above."""
+
+    codes: Tensor
+    above: bool
+
+
+@dataclass(frozen=True)
+class CompletedMesh:
+    """The given mesh's vertices and faces, bit for bit and in their order, then those that the model added.
+
+    `made`: the whole as the model wrote it, in [-1, 1].
+    """
+
+    mesh: TriangleMesh
+    added: int
+    made: GeneratedMesh
+
+
+def complete(
+    checkpoint: Checkpoint,
+    mesh: TriangleMesh,
+    prompt: str = "",
+    count: int = 1,
+    *,
+    above: bool | None = None,
+    box: Box | None = None,
+    **settings: Any,
+) -> list[CompletedMesh]:
+    """`count` completions of a partial mesh, in its own units.
+
+    above: whether the mesh is the lower part and only what lies above is missing; None: when the model knows no other
+    way. box: low and high corner that the whole will have; None: that of the mesh, and with `above` twice as high.
+    settings: as for `Checkpoint.generate`. Raises MeshGPTError when the model cannot do what was asked.
+    """
+    model = checkpoint._generator()
+    if above is None:
+        above = not model.config.completion
+    if not above and not model.config.completion:
+        raise MeshGPTError(
+            f'The model "{checkpoint.name}" can only go on above a mesh.',
+            "Complete it upwards, or choose a model that was trained with completion.",
+        )
+    tokenizer = checkpoint.tokenizer
+    source = mesh.quantised(tokenizer.levels, _frame(mesh, box, above))
+    codes = tokenizer.encode(source)
+    kept = Kept(torch.from_numpy(codes), above)
+    made = checkpoint.generate(prompt, count, kept=kept, **settings)
+    return [_joined(tokenizer, mesh, source, codes, found) for found in made]
+
+
+def _frame(mesh: TriangleMesh, box: Box | None, above: bool) -> Frame:
+    low, high = mesh.bounds()
+    if box is None:
+        return Frame.around(low, high + np.array([0, 0, high[2] - low[2]]) * above)
+    outer = np.asarray(box, np.float64)
+    if outer.shape != (2, 3) or not np.isfinite(outer).all() or (outer[0] > low).any() or (outer[1] < high).any():
+        raise MeshGPTError(
+            "The box does not hold the mesh.", "Give a low and a high corner around all of its vertices."
+        )
+    return Frame.around(*outer)
+
+
+def _joined(
+    tokenizer: Tokenizer, mesh: TriangleMesh, source: LatticeMesh, codes: np.ndarray, made: GeneratedMesh
+) -> CompletedMesh:
+    """The source followed by the added faces; where those use its vertices, it is one of its own that they use."""
+    # Vertices of the source that share a lattice cell are one to the model: the first that a face uses stands for them.
+    own: dict[tuple[int, ...], int] = {}
+    corners = source.corners().reshape(-1, 3)
+    named = dict(zip(map(tuple, corners), map(tuple, codes.reshape(len(corners), -1)), strict=True))
+    cells = source.cells_of(mesh.vertices)
+    for vertex in np.unique(mesh.faces):
+        code = named.get(tuple(cells[vertex]))
+        if code is not None:
+            own.setdefault(code, int(vertex))
+    new: dict[tuple[int, ...], int] = {}
+    faces = []
+    for face in made.codes[len(codes) :]:
+        ids = []
+        for corner in map(tuple, face):
+            known = own.get(corner)
+            ids.append(known if known is not None else new.setdefault(corner, len(mesh.vertices) + len(new)))
+        faces.append(ids)
+    vertices = mesh.vertices
+    if new:
+        places = source.frame.apply(tokenizer.positions(np.array(list(new), np.int64)))
+        vertices = np.concatenate([vertices, places.astype(np.float32)])
+    added = np.array(faces, np.int64).reshape(-1, 3)
+    return CompletedMesh(TriangleMesh(vertices, np.concatenate([mesh.faces, added])), len(added), made)

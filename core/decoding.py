@@ -1,0 +1,267 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A model's state while meshes are written: caches, the states that predict, and the branches of guidance.
+
+Shapes: B rows, G branches of guidance (rows of a branch follow those of the one before), N slots, D residual levels,
+K draws for a new vertex, d trunk width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from .conditioning import Conditions
+from .nn.neighbours import NeighbourSums
+from .nn.steps import CodeSteps, FaceSteps
+from .transformer import MeshTransformer
+
+
+class Guidance:
+    """Classifier-free guidance with a weight a condition, in as few branches as there are different weights.
+
+    Conditions of weight 1 are in every branch. The others join by weight, one group a branch, so that with one weight w
+    for all it is the usual `free + w (asked - free)`; what no row asks for makes no branch.
+    """
+
+    def __init__(self, conditions: Conditions, weights: Mapping[str, float]) -> None:
+        asked = [name for name, rows in conditions.present().items() if bool(rows.any())]
+        names = [name for name in asked if weights[name] == 1]
+        self.branches = [conditions.only(names)]
+        self.weights: list[float] = []
+        for weight in sorted({weights[name] for name in asked} - {1}):
+            names += [name for name in asked if weights[name] == weight]
+            self.branches.append(conditions.only(names))
+            self.weights.append(weight)
+
+    def __len__(self) -> int:
+        return len(self.branches)
+
+    def join(self, log_p: Tensor) -> Tensor:
+        """Log-probabilities [G B, ...] of the branches -> [B, ...]."""
+        if len(self) == 1:
+            return log_p
+        parts = log_p.chunk(len(self))
+        result = parts[0]
+        for weight, before, part in zip(self.weights, parts[:-1], parts[1:], strict=True):
+            result = result + weight * (part - before)
+        return result
+
+
+class Decoding:
+    """One batch being written, one trunk step a vertex. `hidden` [G B, d] predicts the next slot."""
+
+    def __init__(self, model: MeshTransformer, branches: Sequence[Conditions], max_faces: int) -> None:
+        self.model, self.groups = model, len(branches)
+        self.prefix_length, per_face = model.prefix.length, model.steps.per_face
+        prefix = torch.cat([model.prefix(branch) for branch in branches])
+        self.cache = model.trunk.new_cache(len(prefix), prefix, self.prefix_length + per_face * max_faces)
+        self.before = model.trunk.extend(prefix, 0, self.cache)[:, -1]  # the trunk's state before the next face
+        self.pointer_keys = prefix.new_zeros(len(prefix), 3 * max_faces, prefix.shape[-1]) if self.copies else None
+        rows = len(prefix) // self.groups
+        self.around = NeighbourSums(rows, 3 * max_faces, prefix[:rows]) if model.neighbours is not None else None
+        self.inputs: list[Tensor] = []  # embeddings of the slots of this face so far
+        self.span = self.prefix_length  # trunk steps so far at most, in any row
+        self.begin_face(0)
+
+    @property
+    def copies(self) -> bool:
+        return self.model.head.copies
+
+    def begin_face(self, most_faces: int) -> None:
+        """Get ready for the first slot of a face; no row has more than so many faces."""
+        self.inputs = []
+        self.span = min(self.prefix_length + self.model.steps.per_face * (most_faces + 1), self.cache.keys.shape[3])
+        self.hidden = self.before
+
+    # -- what the sampler asks ---------------------------------------------------------------------------------------
+
+    def gate_logits(self, slot: int) -> Tensor:
+        return self.model.head.gate_logits(self.hidden, slot)
+
+    def pointer_scores(self, place: Tensor, span: int) -> Tensor:
+        """Logits [G B, span] of pointing at the first `span` slots, from the slots place [B]."""
+        head, places = self.model.head, place.repeat(self.groups)
+        return head.scores(head.queries(self.hidden, places)[:, None], self.pointer_keys[:, :span])[:, 0]
+
+    def code_context(self, draws: int) -> Tensor:
+        """What the codes of a vertex are read from, each row `draws` times over [G B K, ...]."""
+        return self.model.head.codes.context(self.hidden).repeat_interleave(draws, dim=0)
+
+    def code_logits(self, context: Tensor, level: int) -> Tensor:
+        return self.model.head.codes.logits(context, level)
+
+    def extend_codes(self, context: Tensor, level: int, code: Tensor, place: Tensor) -> Tensor:
+        """The context after the code [G B K] of a level has been chosen, for the slots place [B]."""
+        return self.model.head.codes.extend(context, level, code)
+
+    # -- what it tells -----------------------------------------------------------------------------------------------
+
+    def read(self, codes: Tensor, vertex: Tensor, slot: int, place: Tensor) -> None:
+        """Read the vertices with codes [B, D] and ids [B] that now stand in the slots place [B]."""
+        x = self.model.embed_vertices(codes, place)
+        if self.around is not None:
+            self.inputs.append(x if x.ndim == 2 else x[:, -1])
+            x = self._gather(x, vertex)
+        places = place.repeat(self.groups)
+        read = self._step(x.repeat(self.groups, *[1] * (x.ndim - 1)), slot, places)
+        if self.copies:
+            self.pointer_keys[torch.arange(len(places), device=places.device), places] = self.model.head.keys(
+                read, places
+            )
+
+    def _gather(self, x: Tensor, vertex: Tensor) -> Tensor:
+        total, faces = self.around.of(vertex)
+        return self.model.neighbours.add(x, total, faces)
+
+    def _step(self, x: Tensor, slot: int, places: Tensor) -> Tensor:
+        """Embeddings [G B, d] -> what has read them [G B, d]; sets `hidden`."""
+        self.hidden = self.model.trunk.step(x, self.prefix_length + places, self.span, self.cache)
+        return self.hidden
+
+    def end_face(self, kept: Tensor, face: list[Tensor], most_faces: int) -> None:
+        """The face with vertex ids [B] a slot stays where kept [B]; the other rows are as they were before it."""
+        after = self._after_face()
+        self.before = torch.where(kept.repeat(self.groups)[:, None], after, self.before)
+        if self.around is not None:
+            self.around.add_face(kept, face, self.inputs)
+        self.begin_face(most_faces)
+
+    def _after_face(self) -> Tensor:
+        return self.hidden
+
+    def read_faces(self, codes: Tensor, vertices: Tensor, start: int, kept: bool = False) -> None:
+        """Read whole faces in one pass, the same in number for all rows: codes [B, F, 3, D] and vertex ids [B, F, 3]
+        from face number `start` on, as faces that were given if `kept`.
+        """
+        self.before = self._read_many(codes, vertices, start, kept)[1][:, -1]
+        self.begin_face(start + codes.shape[1])
+
+    def look_ahead(self, codes: Tensor, vertices: Tensor, start: int) -> tuple[Tensor, Tensor]:
+        """What reading these faces would give: the states [G B, 3 F + 1, d] that predict their slots and the one after,
+        and the trunk's states [G B, F + 1, d] before the faces and after the last. Nothing has been read then.
+        """
+        around = self.around
+        self.around = None if around is None else around.clone()
+        predict, before = self._read_many(codes, vertices, start, False)
+        self.around = around
+        return predict, before
+
+    def _read_many(self, codes: Tensor, vertices: Tensor, start: int, kept: bool) -> tuple[Tensor, Tensor]:
+        model, count = self.model, 3 * codes.shape[1]
+        slots = torch.arange(3 * start, 3 * start + count, device=codes.device).expand(len(codes), -1)
+        given = torch.full_like(slots, kept, dtype=torch.bool)
+        x = model.embed_vertices(codes.flatten(1, 2), slots, given)
+        if self.around is not None:
+            x = self._gather_faces(x, vertices)
+        x = x.repeat(self.groups, *[1] * (x.ndim - 1))
+        per_face = model.steps.per_face
+        hidden = model.trunk.extend(model.steps.tokens(x), self.prefix_length + per_face * start, self.cache)
+        states = model.steps.slots(torch.cat([self.before[:, None], hidden], dim=1), x)
+        if self.copies:
+            self.pointer_keys[:, 3 * start : 3 * start + count] = model.head.keys(states.read, slots[:1])
+        return states.predict, torch.cat([self.before[:, None], hidden[:, per_face - 1 :: per_face]], dim=1)
+
+    def note(self, codes: Tensor, place: Tensor) -> None:
+        """Remember for the neighbours what stands in a slot that was read ahead."""
+        if self.around is not None:
+            x = self.model.embed_vertices(codes, place)
+            self.inputs.append(x if x.ndim == 2 else x[:, -1])
+
+    def take_face(self, after: Tensor, face: list[Tensor], most_faces: int) -> None:
+        """Go on after a face that was read ahead, all rows; after [G B, d]: the trunk's state behind it."""
+        self.before = after
+        if self.around is not None:
+            self.around.add_face(torch.ones_like(face[0], dtype=torch.bool), face, self.inputs)
+        self.begin_face(most_faces)
+
+    def _gather_faces(self, x: Tensor, vertices: Tensor) -> Tensor:
+        all_rows = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        plain = x if x.ndim == 3 else x[:, :, -1]
+        gathered = []
+        for slot in range(0, plain.shape[1], 3):  # a face changes what the next one finds
+            face = list(vertices[:, slot // 3].unbind(dim=1))
+            gathered += [self._gather(plain[:, slot + i], vertex) for i, vertex in enumerate(face)]
+            self.around.add_face(all_rows, face, list(plain[:, slot : slot + 3].unbind(dim=1)))
+        last = torch.stack(gathered, dim=1)
+        return last if x.ndim == 3 else torch.cat([x[:, :, :-1], last[:, :, None]], dim=2)
+
+    def select(self, rows: Tensor, count: int) -> None:
+        """Keep only these rows of `count`; between faces."""
+        branches = torch.cat([rows + branch * count for branch in range(self.groups)])
+        self.cache.select(branches)
+        self.before = self.before[branches]
+        if self.pointer_keys is not None:
+            self.pointer_keys = self.pointer_keys[branches]
+        if self.around is not None:
+            self.around.select(rows)
+        self.hidden = self.hidden[branches]
+
+
+class FaceDecoding(Decoding):
+    """One trunk step a face; the vertices of the face at hand go through the inner network, with a cache of four."""
+
+    def begin_face(self, most_faces: int) -> None:
+        super().begin_face(most_faces)
+        inner = self.model.steps.inner
+        self.face = [self.before]
+        self.inner_cache = inner.new_cache(len(self.before), self.before)
+        self.hidden = inner.extend(self.before[:, None], 0, self.inner_cache)[:, 0]
+
+    def _step(self, x: Tensor, slot: int, places: Tensor) -> Tensor:
+        self.face.append(x)
+        self.hidden = self.model.steps.inner.extend(x[:, None], slot + 1, self.inner_cache)[:, 0]
+        self.places = places
+        return self.hidden
+
+    def _after_face(self) -> Tensor:
+        token = self.model.steps.merge(torch.cat(self.face[1:], dim=-1))
+        return self.model.trunk.step(token, self.prefix_length + self.places // 3, self.span, self.cache)
+
+    def select(self, rows: Tensor, count: int) -> None:
+        branches = torch.cat([rows + branch * count for branch in range(self.groups)])
+        super().select(rows, count)
+        self.face = [part[branches] for part in self.face]
+        self.inner_cache.select(branches)
+
+
+class CodeDecoding(Decoding):
+    """One trunk step a code; a vertex is drawn once, for each draw would need a cache of its own."""
+
+    def begin_face(self, most_faces: int) -> None:
+        super().begin_face(most_faces)
+        self.levels_read = 0  # of the vertex at hand
+
+    def code_context(self, draws: int) -> Tensor:
+        self.levels_read = 0
+        return self.hidden
+
+    def extend_codes(self, context: Tensor, level: int, code: Tensor, place: Tensor) -> Tensor:
+        levels = self.model.steps.levels
+        if level == levels - 1:  # its last code is read with the vertex
+            return context
+        self.levels_read = level + 1
+        places = place.repeat(self.groups)
+        x = self.model.slot(places % 3) + self.model.code_embeddings[level](code)
+        return self.model.trunk.step(x, self.prefix_length + levels * places + level, self.span, self.cache)
+
+    def _gather(self, x: Tensor, vertex: Tensor) -> Tensor:
+        if x.ndim == 2:
+            return super()._gather(x, vertex)
+        return torch.cat([x[:, :-1], super()._gather(x[:, -1], vertex)[:, None]], dim=1)
+
+    def _step(self, x: Tensor, slot: int, places: Tensor) -> Tensor:
+        levels = self.model.steps.levels
+        for level in range(self.levels_read, levels):
+            at = self.prefix_length + levels * places + level
+            self.hidden = self.model.trunk.step(x[:, level], at, self.span, self.cache)
+        self.levels_read = 0
+        return self.hidden
+
+
+def start_decoding(model: MeshTransformer, branches: Sequence[Conditions], max_faces: int) -> Decoding:
+    """The decoding state that fits the model's steps."""
+    kind = {FaceSteps: FaceDecoding, CodeSteps: CodeDecoding}.get(type(model.steps), Decoding)
+    return kind(model, branches, max_faces)

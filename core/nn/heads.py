@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Vertex heads: what stands in a vertex slot, or whether the mesh ends before it.
+
+The pointer-generator head either copies an earlier vertex of the mesh, or names a new one by its codes.
+
+Five of six vertex slots of a triangle mesh repeat an earlier vertex, so the head first decides copy / new / end of mesh
+(after See et al., arXiv 1704.04368). To copy, it points by attention at the earlier slots, those of one vertex summed;
+a new vertex's codes follow one after another from a code head. The plain head names every vertex by its codes.
+
+Shapes: B batch, N vertex slots, Q = N + 1 queries (the last only for the end of the mesh), D residual levels, d trunk
+width.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .attention import rotary_table, rotate
+from .steps import SlotStates
+
+COPY, NEW, END = 0, 1, 2
+HIDDEN = -1e9  # logit of what cannot be
+_PAD_TO = 128
+
+
+class CopyHead(nn.Module):
+    """Gate, pointer over earlier vertices, and codes of new ones."""
+
+    copies = True
+
+    def __init__(self, dim: int, codes: nn.Module, capacity: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(dim, 3)
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.codes = codes
+        cos, sin = rotary_table(capacity, dim)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def gate_logits(self, hidden: Tensor, slot: Tensor | int) -> Tensor:
+        """Logits [..., 3] of copy, new, end; the mesh can end only before the first vertex of a face."""
+        return _end_at_faces(self.gate(hidden).float(), slot)
+
+    def queries(self, hidden: Tensor, slots: Tensor) -> Tensor:
+        """Pointer queries [..., d] of trunk states [..., d] that predict the given slots [...]."""
+        return self._place(self.query(hidden), slots)
+
+    def keys(self, hidden: Tensor, slots: Tensor) -> Tensor:
+        """Pointer keys [..., d] of trunk states [..., d] that have read the vertices of the given slots [...]."""
+        return self._place(self.key(hidden), slots)
+
+    def _place(self, x: Tensor, slots: Tensor) -> Tensor:
+        return rotate(F.rms_norm(x, x.shape[-1:]), self.cos[slots], self.sin[slots])
+
+    @staticmethod
+    def scores(queries: Tensor, keys: Tensor) -> Tensor:
+        """Queries [B, Q, d] against keys [B, N, d] -> logits [B, Q, N]."""
+        return (queries @ keys.transpose(-1, -2)).float() / 8.0
+
+    def nll(self, states: SlotStates, codes: Tensor, identity: Tensor, span: tuple[Tensor, Tensor]) -> Tensor:
+        """Negative log-likelihood in nats, one number a mesh [B].
+
+        codes [B, N, D]; identity int64 [B, N]: equal for equal vertices; span: the first face that counts and the end
+        of each mesh, in faces, [B] each. New vertices are gathered and padded, so that shapes recur.
+        """
+        hidden, slots = states.predict, identity.shape[1]
+        place = torch.arange(slots + 1, device=hidden.device)
+        vertex, end = counted(place, span)
+
+        scores = self.scores(self.queries(hidden, place), self.keys(states.read, place[:-1]))
+        seen = place[:-1] < place[:, None]
+        scores = scores.masked_fill(~seen, HIDDEN)
+        target = F.pad(identity, (0, 1), value=-1)
+        match = (identity[:, None, :] == target[:, :, None]) & seen
+        repeats = match.any(dim=-1)
+        copied = scores.masked_fill(~match, HIDDEN).logsumexp(dim=-1) - scores.logsumexp(dim=-1)
+
+        gate = self.gate_logits(hidden, place).log_softmax(dim=-1)
+        log_p = torch.where(repeats, gate[..., COPY] + copied, gate[..., NEW])
+        nll = -(gate[..., END] * end).sum(dim=-1) - (log_p * vertex).sum(dim=-1)
+
+        row, slot = torch.nonzero(vertex & ~repeats, as_tuple=True)
+        padding = -len(row) % _PAD_TO
+        new_hidden = F.pad(hidden[row, slot], (0, 0, 0, padding))
+        new_codes = F.pad(codes[row, slot], (0, 0, 0, padding))
+        new_nll = self.codes.nll(new_hidden, new_codes)[: len(row)]
+        return nll.index_add(0, row, new_nll)
+
+
+class PlainHead(nn.Module):
+    """No copying: end of mesh or not, then the codes of the vertex, whether it is new or an earlier one again."""
+
+    copies = False
+
+    def __init__(self, dim: int, codes: nn.Module) -> None:
+        super().__init__()
+        self.end = nn.Linear(dim, 1)
+        self.codes = codes
+
+    def gate_logits(self, hidden: Tensor, slot: Tensor | int) -> Tensor:
+        """Logits [..., 3] of copy (never), new, end; the mesh can end only before the first vertex of a face."""
+        end = self.end(hidden).float()
+        return _end_at_faces(torch.cat([torch.full_like(end, HIDDEN), torch.zeros_like(end), end], dim=-1), slot)
+
+    def nll(self, states: SlotStates, codes: Tensor, identity: Tensor, span: tuple[Tensor, Tensor]) -> Tensor:
+        """Negative log-likelihood in nats, one number a mesh [B]; see `CopyHead.nll`."""
+        hidden = states.predict
+        place = torch.arange(hidden.shape[1], device=hidden.device)
+        vertex, end = counted(place, span)
+        gate = self.gate_logits(hidden, place).log_softmax(dim=-1)
+        nll = -(gate[..., END] * end).sum(dim=-1) - (gate[..., NEW] * vertex).sum(dim=-1)
+        source = hidden[:, :-1] if states.levels is None else states.levels
+        of_codes = self.codes.nll(source.flatten(0, 1), codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
+        return nll + (of_codes * vertex[:, :-1]).sum(dim=-1)
+
+
+def counted(place: Tensor, span: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Which slots [Q] hold vertices that count, and at which the mesh ends, bool [B, Q] each; span in faces [B]."""
+    first, length = (3 * faces[:, None] for faces in span)
+    return (place >= first) & (place < length), place == length
+
+
+def _end_at_faces(logits: Tensor, slot: Tensor | int) -> Tensor:
+    inside = torch.as_tensor(slot, device=logits.device) % 3 != 0
+    hide = torch.zeros_like(logits)
+    hide[..., END] = HIDDEN * inside
+    return logits + hide

@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Speculative decoding changes the speed, and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from core import MeshGPTError
+from core.generation import GeneratedMesh, MeshEvent, Sampler, SamplingConfig
+from core.speculation import SpeculativeSampler, couple
+from core.tokenizers.lattice import COARSE_TO_FINE
+from core.transformer import MeshTransformer
+
+from .test_transformer import EVERYTHING, each_variant, small_model
+
+TINY = ((2, 1, 1), (1, 2, 1), (1, 1, 2))  # a lattice of eight places
+
+
+def related(model: MeshTransformer, amount: float) -> MeshTransformer:
+    """A draft that is like the model, but not the same."""
+    options = {name: getattr(model.config, name) for name in ("step", "head", "face_depth", *EVERYTHING)}
+    draft = small_model(model.tokenizer.splits, model.config.max_faces, **options)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for own, other in zip(draft.parameters(), model.parameters(), strict=True):
+            own.copy_(other + amount * torch.randn(other.shape, generator=generator) * other.std(correction=0))
+    return draft
+
+
+def plain(model: MeshTransformer, seed: int, config: SamplingConfig, faces: int) -> GeneratedMesh:
+    sampler = Sampler(model, model.conditions(["box"], faces=20), [seed], config, faces)
+    return next(e.mesh for e in sampler.stream() if isinstance(e, MeshEvent))
+
+
+def guessed(
+    model: MeshTransformer, draft: MeshTransformer, seed: int, config: SamplingConfig, faces: int, **options: Any
+) -> tuple[GeneratedMesh, SpeculativeSampler]:
+    asked = model.conditions(["box"], faces=20), draft.conditions(["box"], faces=20)
+    sampler = SpeculativeSampler(model, asked[0], draft, asked[1], seed, config, faces, **options)
+    return next(e.mesh for e in sampler.stream() if isinstance(e, MeshEvent)), sampler
+
+
+@each_variant
+@pytest.mark.parametrize("amount", [0.0, 0.02, 0.5], ids=["same", "alike", "unlike"])
+def test_at_temperature_zero_the_mesh_is_the_same(amount: float, options: dict) -> None:
+    model = small_model(max_faces=24, **EVERYTHING, **options)
+    with torch.no_grad():
+        (model.head.gate if model.head.copies else model.head.end).bias[-1] = -3.0
+    draft = related(model, amount)
+    config = SamplingConfig(temperature=0, guidance=2)
+    expected = plain(model, 3, config, 24)
+    found, sampler = guessed(model, draft, 3, config, 24)
+    assert np.array_equal(found.codes, expected.codes) and found.ended == expected.ended
+    assert found.attempts == expected.attempts
+    statistics = sampler.statistics()
+    assert statistics["guessed"] > 0 and 0 <= statistics["acceptance"] <= 1
+    if amount == 0 and found.attempts == len(found.faces):
+        assert statistics["acceptance"] == 1
+
+
+def test_a_draft_that_is_the_model_is_always_right() -> None:
+    model = small_model(COARSE_TO_FINE, max_faces=24)
+    for seed in range(4):
+        mesh, sampler = guessed(model, related(model, 0.0), seed, SamplingConfig(top_p=1.0), 24)
+        assert sampler.followed >= 0.9 * len(mesh.faces) > 0
+
+
+@pytest.mark.slow
+def test_at_temperature_one_the_distribution_is_the_same() -> None:
+    """Chi-squared over whole meshes of a model with eight places and at most two faces."""
+    model = small_model(TINY, max_faces=2)
+    draft = related(model, 0.5)
+    config = SamplingConfig(top_p=1.0, guidance=1.5)
+    samples = 1000
+    conditions = model.conditions(["box"] * samples, faces=20)
+    events = Sampler(model, conditions, list(range(samples)), config, 2).stream()
+    expected = Counter(event.mesh.codes.tobytes() for event in events if isinstance(event, MeshEvent))
+    found: Counter[bytes] = Counter()
+    accepted = total = 0
+    for seed in range(samples):
+        mesh, sampler = guessed(model, draft, seed, config, 2, ahead=2)
+        found[mesh.codes.tobytes()] += 1
+        accepted, total = accepted + sampler.followed, total + sampler.guessed
+    assert 0.05 < accepted / total < 0.95  # some guesses were right and some wrong
+    assert _same_distribution(expected, found) > 1e-3
+
+
+def _same_distribution(a: Counter, b: Counter) -> float:
+    """p-value of two samples having one distribution; rare outcomes count together."""
+    common = [key for key in a if a[key] + b[key] >= 20]
+    rest = [sum(c.values()) - sum(c[key] for key in common) for c in (a, b)]
+    table = np.array([[c[key] for key in common] + [r] for c, r in zip((a, b), rest, strict=True)], float)
+    table = table[:, table.sum(axis=0) > 0]
+    expected = table.sum(axis=0) * table.sum(axis=1, keepdims=True) / table.sum()
+    statistic = ((table - expected) ** 2 / expected).sum()
+    return float(chi2.sf(statistic, table.shape[1] - 1))
+
+
+def test_the_comparison_itself_can_tell() -> None:
+    rng = np.random.default_rng(0)
+    even, skewed = [1 / 6] * 6, [0.2, 0.2, 0.2, 0.2, 0.1, 0.1]
+    a, b, c = (Counter(rng.choice(6, 3000, p=p).tolist()) for p in (even, even, skewed))
+    assert _same_distribution(a, b) > 1e-3 > _same_distribution(a, c)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31))
+def test_coupled_choices_have_the_models_distribution(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    p, q = (torch.rand(7, generator=generator) ** 3 for _ in range(2))
+    p[seed % 7] = 0
+    p, q = p / p.sum(), q / q.sum()
+    count = 20_000
+    guesses = torch.multinomial(q, count, replacement=True, generator=generator)
+    numbers = torch.rand(2, count, generator=generator)
+    same = torch.rand(count, generator=generator) < 0.8
+    choices = couple(p.expand(count, -1), q.expand(count, -1), guesses, same, *numbers)
+    possible = p > 0
+    assert not (~possible)[choices].any()
+    expected = count * p[possible].double().numpy()
+    statistic = ((choices.bincount(minlength=7)[possible].numpy() - expected) ** 2 / expected).sum()
+    assert chi2.sf(statistic, int(possible.sum()) - 1) > 1e-6
+    agree = (choices == guesses)[same].float().mean()
+    assert abs(float(agree - torch.minimum(p, q).sum())) < 0.02
+
+
+def test_a_draft_must_speak_the_same_codes() -> None:
+    model, draft = small_model(), small_model(COARSE_TO_FINE)
+    with pytest.raises(MeshGPTError, match="another tokenizer"):
+        guessed(model, draft, 0, SamplingConfig(), 24)
+    with pytest.raises(MeshGPTError, match="at most 24 faces"):
+        guessed(model, small_model(max_faces=24), 0, SamplingConfig(), 96)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .mesh import LatticeMesh, TriangleMesh
+from .surface import draw_points
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
-    from .tokenizers import Tokenizer
+from .tokenizers import Tokenizer
 
 SAMPLES = 2000  # points drawn on each surface, and at most as many of its vertices
 _PAIRS = 4_000_000  # point-triangle pairs looked at together
@@ -93,26 +94,13 @@ def surface_distance(first: TriangleMesh, second: TriangleMesh, samples: int = S
     triangles = [(m.vertices.astype(np.float64)[m.faces] - centre) / scale for m in (first, second)]
     drawn, largest = [], 0.0
     for source, target in (triangles, triangles[::-1]):
-        points = _draw_points(source, samples)
+        points = draw_points(source, samples, np.random.default_rng(0))[:, :3]
         vertices = np.unique(source.reshape(-1, 3), axis=0)
         vertices = vertices[:: -(-len(vertices) // samples)]
         distances = point_distances(np.concatenate([points, vertices]), target)
         drawn.append(distances[: len(points)].mean())
         largest = max(largest, float(distances.max()))
     return float(np.mean(drawn)) * scale, largest * scale
-
-
-def _draw_points(triangles: np.ndarray, count: int) -> np.ndarray:
-    """Points [count, 3], evenly over the area of triangles [F, 3, 3]."""
-    rng = np.random.default_rng(0)
-    a, b, c = np.moveaxis(triangles, 1, 0)
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    share = area / area.sum() if area.sum() > 0 else np.full(len(area), 1 / len(area))
-    chosen = rng.choice(len(triangles), size=count, p=share)
-    u, v = rng.random((2, count, 1))
-    folded = u + v > 1  # the other half of the parallelogram
-    u, v = np.where(folded, 1 - u, u), np.where(folded, 1 - v, v)
-    return a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
 
 
 def point_distances(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ from ..checkpoint import save_transformer
 from ..conditioning import Conditions, Vocabulary
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset, Sample, epoch_batches, length_buckets
+from ..data.subsets import draw_subset
+from ..surface import draw_points
 from ..tokenizers import Tokenizer
 from ..transformer import MeshTransformer, TransformerConfig, pad_codes
 
@@ -39,10 +41,15 @@ class TransformerTaskConfig:
     balance: float = 0.5
     common: int = 10
     long: int = 100
-    drop_prompt: float = 0.1
-    drop_count: float = 0.3
-    drop_word: float = 0.1  # a known word seen by its n-grams only
-    validation_fraction: float = 0.05
+    drop_prompt: float = 0.1  # of the prompt
+    drop_count: float = 0.3  # of the face count
+    drop_word: float = 0.1  # of the meaning of known words: they are seen by their n-grams only
+    categories: bool = False  # learn the categories of the data as a condition
+    drop_category: float = 0.5  # of the category
+    points: int = 512  # points of a point cloud, where the model has that condition
+    drop_points: float = 0.7  # of the point cloud
+    keep: float = 0.3  # probability that a set of faces is given, where the model learns completion
+    validation_fraction: float = 0.05  # share of the families held out
     seed: int = 0
 
 
@@ -51,6 +58,7 @@ class Batch:
     codes: Tensor  # int64 [B, F, 3, D]
     lengths: Tensor  # int64 [B], faces
     conditions: Conditions
+    kept: Tensor  # int64 [B], how many faces at the beginning were given
 
 
 class TransformerTask:
@@ -62,13 +70,18 @@ class TransformerTask:
         self.dataset = dataset.filtered(config.model.max_faces)
         self.train, self.validation = self.dataset.split(config.validation_fraction)
         torch.manual_seed(config.seed)
-        self.model = MeshTransformer(tokenizer, Vocabulary(self.train.words()), config.model)
+        self.model = MeshTransformer(
+            tokenizer, Vocabulary(self.train.words(), categories=self._categories()), config.model
+        )
         edges = [edge for edge in BUCKETS if edge < config.model.max_faces] + [config.model.max_faces]
         self._buckets, self._validation_buckets = (
             length_buckets([len(s.mesh.faces) for s in part], edges) for part in (self.train, self.validation)
         )
         self._shares = self._epoch_shares()
         self._epoch: tuple[int, list[tuple[int, list[int]]]] | None = None
+
+    def _categories(self) -> list[str]:
+        return sorted({s.category for s in self.train if s.category}) if self.config.categories else []
 
     def muon_parameters(self) -> list[nn.Parameter]:
         return [p for p in self.model.trunk.parameters() if p.ndim == 2]
@@ -107,34 +120,47 @@ class TransformerTask:
         rows = range(len(members)) if rows is None else rows
         if epoch is None:
             samples = [self.validation.samples[members[row]] for row in rows]
-            meshes = [sample.mesh.quantised(self.tokenizer.levels) for sample in samples]
-            return self._assemble(meshes, [sample.label for sample in samples], length)
-        config = self.config
-        meshes, prompts, known, drops = [], [], [], []
-        for row in rows:
-            # A generator of its own, so that a mesh is the same whichever rows one process asks for.
-            rng = np.random.default_rng((config.seed, epoch, index, row))
-            sample = self.train.samples[members[row]]
-            meshes.append(augment(sample.mesh, rng, config.augment, self.tokenizer.levels))
-            prompts.append(_draw_prompt(sample, rng))
-            known.append(rng.random() >= config.drop_word)
-            drops.append(rng.random(2) < (config.drop_prompt, config.drop_count))
-        batch = self._assemble(meshes, prompts, length, known)
-        no_prompt, no_count = torch.from_numpy(np.stack(drops, axis=1))
-        return Batch(batch.codes, batch.lengths, batch.conditions.dropped(prompt=no_prompt, faces=no_count))
+            return _assembled([self._plain(sample) for sample in samples], self.model, length)
+        # A generator of its own for each, so that a mesh is the same whichever rows one process asks for.
+        rngs = [np.random.default_rng((self.config.seed, epoch, index, row)) for row in rows]
+        drawn = [self._drawn(self.train.samples[members[row]], rng) for row, rng in zip(rows, rngs, strict=True)]
+        return _assembled(drawn, self.model, length)
 
-    def _assemble(self, meshes: list, prompts: list[str], length: int, known: list[bool] | None = None) -> Batch:
-        codes, lengths = pad_codes([torch.from_numpy(self.tokenizer.encode(mesh)) for mesh in meshes], length)
-        words = self.model.vocabulary.encode(prompts, known)
-        return Batch(codes, lengths, Conditions(words, lengths.float()))
+    def _plain(self, sample: Sample) -> _Drawn:
+        """A validation mesh: as it is, with prompt, face count and category."""
+        mesh = sample.mesh.quantised(self.tokenizer.levels)
+        codes = self.tokenizer.encode(mesh)
+        return _Drawn(codes, 0, sample.label, True, float(len(codes)), self._known(sample.category), None)
+
+    def _drawn(self, sample: Sample, rng: np.random.Generator) -> _Drawn:
+        """A training mesh: augmented, each condition dropped or not, perhaps with some of its faces given."""
+        config, model = self.config, self.model.config
+        mesh = augment(sample.mesh, rng, config.augment, self.tokenizer.levels)
+        prompt, known = _draw_prompt(sample, rng), rng.random() >= config.drop_word
+        no_prompt, no_count = rng.random(2) < (config.drop_prompt, config.drop_count)
+        codes, kept, category, points = self.tokenizer.encode(mesh), 0, "", None
+        faces = 0.0 if no_count else float(len(codes))
+        # What a model does not have draws no numbers, so that others keep theirs.
+        if self.model.vocabulary.categories and rng.random() >= config.drop_category:
+            category = self._known(sample.category)
+        if model.point_latents and rng.random() >= config.drop_points:
+            points = draw_points(mesh.to_mesh().vertices[mesh.faces].astype(np.float64), config.points, rng)
+        if model.completion and rng.random() < config.keep:
+            given = draw_subset(mesh, rng)
+            codes, kept = np.concatenate([codes[given], codes[~given]]), int(given.sum())
+        return _Drawn(codes, kept, "" if no_prompt else prompt, known, faces, category, points)
+
+    def _known(self, category: str) -> str:
+        return category if category in self.model.vocabulary.categories else ""
 
     def _nll(self, batch: Batch) -> Tensor:
         device = next(self.model.parameters()).device
-        return self.model.nll(batch.codes.to(device), batch.lengths.to(device), batch.conditions.to(device))
+        codes, lengths, kept = (tensor.to(device) for tensor in (batch.codes, batch.lengths, batch.kept))
+        return self.model.nll(codes, lengths, batch.conditions.to(device), kept)
 
     def size(self, batch: Batch) -> tuple[float, ...]:
-        """Faces."""
-        return (float(batch.lengths.sum()),)
+        """Faces that the model has to write."""
+        return (float((batch.lengths - batch.kept).sum()),)
 
     def loss(self, batch: Batch, totals: tuple[float, ...], last: bool = True) -> dict[str, Tensor]:
         """Nats and bits, divided by the faces of the whole of which the batch is a share."""
@@ -150,6 +176,35 @@ class TransformerTask:
             "metrics": metrics,
         }
         save_transformer(folder, self.model, details)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """One mesh of a batch with what is told about it; see Conditions."""
+
+    codes: np.ndarray
+    kept: int
+    prompt: str
+    known: bool
+    faces: float
+    category: str
+    points: np.ndarray | None
+
+
+def _assembled(drawn: list[_Drawn], model: MeshTransformer, length: int) -> Batch:
+    codes, lengths = pad_codes([torch.from_numpy(mesh.codes) for mesh in drawn], length)
+    vocabulary, points = model.vocabulary, None
+    sizes = [len(mesh.points) for mesh in drawn if mesh.points is not None]
+    if sizes:
+        nothing = np.zeros((sizes[0], 6))
+        points = torch.from_numpy(np.stack([nothing if m.points is None else m.points for m in drawn])).float()
+    conditions = Conditions(
+        vocabulary.encode([mesh.prompt for mesh in drawn], [mesh.known for mesh in drawn]),
+        torch.tensor([mesh.faces for mesh in drawn], dtype=torch.float32),
+        vocabulary.category_ids([mesh.category for mesh in drawn]),
+        points,
+    )
+    return Batch(codes, lengths, conditions, torch.tensor([mesh.kept for mesh in drawn]))
 
 
 def _draw_prompt(sample: Sample, rng: np.random.Generator) -> str:

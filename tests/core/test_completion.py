@@ -1,0 +1,140 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Completion: what was given stays, bit for bit, and what comes is sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import LatticeTokenizer, MeshGPTError, MeshTransformer, TriangleMesh
+from core.checkpoint import Checkpoint
+from core.completion import complete
+from core.data.shapes import procedural_meshes
+from core.data.subsets import draw_subset
+from core.mesh import Frame, LatticeMesh
+
+from .test_transformer import each_variant, small_model
+
+
+def checkpoint(**options: object) -> Checkpoint:
+    model = small_model(max_faces=60, **options)
+    with torch.no_grad():
+        (model.head.gate if model.head.copies else model.head.end).bias[-1] = -2.0
+    return Checkpoint(Path("small"), {}, model.tokenizer, model, {})
+
+
+def lower_half(mesh: TriangleMesh) -> TriangleMesh:
+    """The first half of the canonical sequence, elsewhere and larger."""
+    source = mesh.quantised()
+    faces = source.faces[: max(1, len(source.faces) // 2)]
+    points = source.to_mesh().vertices * np.float32(3.7) + np.float32(11.3)
+    return TriangleMesh(points, faces[:, [1, 2, 0]])  # winding kept, first vertices not
+
+
+MESHES = [mesh for mesh, _ in procedural_meshes(30, seed=3) if 8 <= len(mesh.faces) <= 60]
+
+
+@each_variant
+@pytest.mark.parametrize("above", [True, False])
+def test_given_faces_stay_bit_for_bit(above: bool, options: dict) -> None:
+    model = checkpoint(completion=True, **options)
+    part = lower_half(MESHES[0])
+    found = complete(model, part, "box", 3, above=above, seed=4, temperature=1.0)
+    assert len(found) == 3
+    assert len({result.mesh.vertices.tobytes() for result in found}) > 1
+    for result in found:
+        vertices, faces = len(part.vertices), len(part.faces)
+        assert result.mesh.vertices[:vertices].tobytes() == part.vertices.tobytes()
+        assert result.mesh.faces[:faces].tobytes() == part.faces.tobytes()
+        assert result.added == len(result.mesh.faces) - faces > 0
+        # The mesh as the model wrote it holds the given faces first, and the same ones are new.
+        assert len(result.made.codes) == len(part.quantised().faces) + result.added
+        report = result.mesh.report()
+        assert report.duplicate == report.degenerate == report.nonmanifold_edges == 0
+        points = result.mesh.vertices[np.unique(result.mesh.faces)]
+        assert len(np.unique(points.round(4), axis=0)) == len(points)  # new faces use the given vertices
+
+
+@settings(max_examples=10)
+@given(st.sampled_from(MESHES), st.integers(0, 2**31))
+def test_going_on_above_keeps_the_canonical_order(mesh: TriangleMesh, seed: int) -> None:
+    (result,) = complete(checkpoint(), lower_half(mesh), seed=seed, temperature=1.0)
+    lattice = np.round((result.made.vertices + 1) * 64 - 0.5).astype(int)
+    canonical = LatticeMesh.canonical(lattice, result.made.faces, 128)
+    assert np.array_equal(canonical.corners(), lattice[result.made.faces])
+
+
+def test_the_box_says_where_the_part_lies() -> None:
+    part = lower_half(MESHES[0])
+    low, high = part.bounds()
+    whole = (low - 1, high + (1, 1, 30))
+    (result,) = complete(checkpoint(), part, box=whole, seed=1)
+    new = result.mesh.vertices[len(part.vertices) :]
+    centre, side = (whole[0] + whole[1]) / 2, (whole[1] - whole[0]).max()
+    assert len(new) and (np.abs(new - centre) <= side / 2 / 0.95).all()
+    corners = part.quantised(frame=Frame.around(*whole)).corners()
+    assert np.array_equal(np.round((result.made.vertices + 1) * 64 - 0.5)[result.made.faces[: len(corners)]], corners)
+    with pytest.raises(MeshGPTError, match="does not hold"):
+        complete(checkpoint(), part, box=(low, high - 1))
+
+
+def test_what_the_model_cannot_do_is_said() -> None:
+    part = lower_half(MESHES[0])
+    with pytest.raises(MeshGPTError, match="only go on above"):
+        complete(checkpoint(), part, above=False)
+    large = [mesh for mesh, _ in procedural_meshes(200, seed=5) if len(mesh.quantised().faces) >= 60]
+    with pytest.raises(MeshGPTError, match="faces are kept"):
+        complete(checkpoint(), large[0])
+
+
+def test_a_mesh_with_unused_and_doubled_vertices_keeps_them() -> None:
+    part = lower_half(MESHES[0])
+    doubled = np.concatenate([part.vertices, part.vertices, [[12.0, 11, 11]]])
+    faces = part.faces.copy()
+    faces[1] += len(part.vertices)
+    source = TriangleMesh(doubled, faces)
+    (result,) = complete(checkpoint(completion=True), source, seed=2)
+    assert result.mesh.vertices[: len(doubled)].tobytes() == source.vertices.tobytes()
+    assert result.mesh.faces[: len(faces)].tobytes() == faces.tobytes()
+    assert result.mesh.faces[len(faces) :].max() < len(result.mesh.vertices)
+
+
+@given(st.sampled_from(MESHES), st.integers(0, 2**31))
+def test_subsets_are_some_of_the_faces(mesh: TriangleMesh, seed: int) -> None:
+    given_faces = draw_subset(mesh.quantised(), np.random.default_rng(seed))
+    assert given_faces.shape == (len(mesh.quantised().faces),) and 0 < given_faces.sum() < len(given_faces)
+
+
+def test_training_teaches_completion() -> None:
+    """Overfitted on one mesh, the model fills up whatever part of it is given."""
+    torch.manual_seed(0)
+    source = MESHES[1]
+    mesh = source.quantised()
+    tokenizer = LatticeTokenizer()
+    model = MeshTransformer(
+        tokenizer, dim=48, depth=2, heads=2, head_width=32, head_depth=1, max_faces=60, completion=True
+    )
+    codes, rng = torch.from_numpy(tokenizer.encode(mesh)), np.random.default_rng(0)
+    optimiser = torch.optim.AdamW(model.parameters(), 5e-3)
+    lengths, conditions = torch.full((16,), len(codes)), model.conditions([""] * 16)
+    for _ in range(120):
+        masks = [torch.from_numpy(draw_subset(mesh, rng)) for _ in range(16)]
+        batch = torch.stack([torch.cat([codes[given], codes[~given]]) for given in masks])
+        kept = torch.stack(masks).sum(dim=1)
+        loss = model.nll(batch, lengths, conditions, kept).sum() / (lengths - kept).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    trained = Checkpoint(Path("one"), {}, tokenizer, model.eval(), {})
+    whole, right = {tuple(map(tuple, c)) for c in codes.tolist()}, 0
+    for _ in range(5):
+        part = TriangleMesh(source.vertices, source.faces[rng.random(len(source.faces)) < 0.5])
+        (result,) = complete(trained, part, box=source.bounds(), temperature=0.0)
+        right += {tuple(map(tuple, c)) for c in result.made.codes.tolist()} == whole
+    assert right >= 4

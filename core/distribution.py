@@ -35,12 +35,17 @@ def launched_processes() -> int:
     return int(os.environ.get("WORLD_SIZE") or 1)
 
 
-def join_processes(device: str = "auto") -> None:
-    """Let launched processes find each other. Has to come before the task is built, because the codebooks of an
+@contextmanager
+def joined_processes(device: str = "auto") -> Iterator[None]:
+    """Inside, launched processes know each other. Tasks have to be built inside, because the codebooks of an
     autoencoder ask then whether there are others to share with. Does nothing for one process.
     """
-    if launched_processes() > 1:
-        PartialState(cpu=choose_device(device).type == "cpu")
+    if launched_processes() == 1:
+        yield
+        return
+    state = PartialState(cpu=choose_device(device).type == "cpu")
+    yield  # after an exception the process ends; waiting for others that may not know of it could take for ever
+    state.destroy_process_group()
 
 
 def is_first_process() -> bool:
@@ -60,7 +65,7 @@ def build_accelerator(
     if several and not torch.distributed.is_initialized():
         raise MeshGPTError(
             "Several processes were launched, but the task was built before they had joined.",
-            "Call core.distribution.join_processes() first.",
+            "Build it inside core.distribution.joined_processes().",
         )
     place = choose_device(device)
     if place.index is not None:

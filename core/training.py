@@ -13,6 +13,7 @@ import json
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,12 +68,13 @@ class TrainingConfig:
     tracker: str = ""  # also log to these, e.g. tensorboard,wandb
     seed: int = 0
     validate_every: int = 250  # steps
+    log_every: int = 20  # steps
     checkpoint_minutes: float = 3.0
     device: str = "auto"
     threads: int = 0  # processor threads; 0: as torch chooses
 
     def __post_init__(self) -> None:
-        for name in ("steps", "learning_rate", "clip", "accumulate", "validate_every"):
+        for name in ("steps", "learning_rate", "clip", "accumulate", "validate_every", "log_every"):
             if getattr(self, name) <= 0:
                 raise MeshGPTError(f"{name} is {getattr(self, name)}.", "Give a number above zero.")
         for name in ("weight_decay", "warmup", "seed", "threads", "checkpoint_minutes"):
@@ -179,7 +181,9 @@ class Trainer:
     def _prepare(self) -> None:
         optimiser = self._build_optimiser()
         loss = _Loss(self.task, touch=self.world > 1 and not self.sharded)
-        self.loss, self.optimiser = self.accelerator.prepare(loss, optimiser, device_placement=[True, False])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)  # accelerate has no other name yet
+            self.loss, self.optimiser = self.accelerator.prepare(loss, optimiser, device_placement=[True, False])
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
         self.average = AveragedWeights(self.model)
         if self.accelerator.log_with:
@@ -227,7 +231,8 @@ class Trainer:
             self._train(cancelled, progress and self.first)
             return self._export()
         finally:
-            self.accelerator.end_training()
+            for tracker in self.accelerator.trackers:
+                tracker.finish()
 
     def _train(self, cancelled: Callable[[], bool], show: bool) -> None:
         config, start, faces_before = self.config, time.monotonic(), self.faces_seen
@@ -239,7 +244,7 @@ class Trainer:
                 bar.update()
                 rate = (self.faces_seen - faces_before) / (time.monotonic() - start)
                 bar.set_postfix(loss=f"{metrics['loss']:.3f}", faces_per_s=f"{rate:.0f}", epoch=self.epoch)
-                if self.step % 20 == 0:
+                if self.step % config.log_every == 0:
                     self._log({"faces_per_s": round(rate, 1), "epoch": self.epoch, **metrics})
                 if self.step % config.validate_every == 0 or self.step == config.steps:
                     self._keep_best(self.validate())

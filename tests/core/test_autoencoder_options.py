@@ -84,6 +84,22 @@ def test_the_weights_of_an_option_learn(meshes, name):
     assert weights and all(weight.grad.abs().max() > 0 for weight in weights)
 
 
+@pytest.mark.parametrize("quantizer, expected", [("rvq", 2.0343), ("rlfq", 1.3579), ("rfsq", 2.0155)])
+def test_seeded_losses_stay_what_they_were(meshes, quantizer, expected):
+    """Sum of the losses of three steps with every option: whoever changes the model or its training sees it here."""
+    torch.manual_seed(0)
+    model = MeshAutoencoder(**SMALL | EVERYTHING | QUANTIZERS[quantizer])
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
+    total = 0.0
+    for _ in range(3):
+        loss = model.loss(meshes)["loss"]
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        total += loss.item()
+    assert total == pytest.approx(expected, rel=2e-3)
+
+
 def test_noise_moves_the_input_while_training_and_nothing_else(meshes):
     model = MeshAutoencoder(**SMALL | {"noise": 2.0, "quantizer": "rfsq", "codebook_size": 216, "num_quantizers": 3})
     with torch.no_grad():

@@ -43,7 +43,7 @@ def count_codes(codes: Tensor, sizes: Sequence[int]) -> list[Tensor]:
 def use_and_perplexity(count: Tensor) -> tuple[Tensor, Tensor]:
     """Of a level's counts [K]: the share of the codes in use, and how many equally common ones would be as various."""
     share = count / count.sum()
-    return (count > 0).float().mean(), torch.special.entr(share).sum().exp()
+    return (count > 0).float().mean(), torch.xlogy(share, share).sum().neg().exp()
 
 
 def _beam(vectors: Tensor, codebooks: Sequence[Tensor], width: int) -> Tensor:

@@ -53,29 +53,28 @@ class MeshAutoencoder(nn.Module):
         self.options = options = replace(config or AutoencoderConfig(), **changes)
         self.levels = options.num_discrete_coors
         self.half_side = self.levels / 2  # of the lattice, in cells
+        self.quantizer = _quantizer(options)
+        self.codebook_sizes = tuple(self.quantizer.codebook_sizes)
+        width = self.quantizer.width
+        attention = {"heads": options.attention_heads, "window": options.attention_window}
         self.encoder = MeshEncoder(
             options.dim,
             options.encoder_depth,
-            options.dim_codebook if options.quantizer == "rvq" else 3,
+            width,
             self.levels,
             options.dim_coordinate,
             options.coordinate_embedding,
             vertex_depth=options.vertex_depth,
             attention_depth=options.encoder_attention,
-            heads=options.attention_heads,
-            window=options.attention_window,
+            **attention,
         )
-        self.quantizer = _quantizer(options)
-        self.codebook_sizes = tuple(self.quantizer.codebook_sizes)
-        width = self.quantizer.width
         self.decoder = MeshDecoder(
             options.dim,
             options.decoder_depth,
             width,
             self.levels,
             attention_depth=options.decoder_attention,
-            heads=options.attention_heads,
-            window=options.attention_window,
+            **attention,
         )
         self.vertex_head = VertexHead(options.dim, width, self.levels)
         self.vertex_head.invert(self.encoder.from_position)

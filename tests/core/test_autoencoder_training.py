@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -16,12 +18,16 @@ from core.tokenizers.autoencoder import AutoencoderConfig
 from core.training import Trainer, TrainingConfig
 
 
-@pytest.fixture
-def task() -> AutoencoderTask:
+def small_task(**options: object) -> AutoencoderTask:
     sizes = {"dim": 32, "encoder_depth": 1, "decoder_depth": 1, "dim_codebook": 16, "codebook_size": 64}
-    model = AutoencoderConfig(**sizes)
+    model = AutoencoderConfig(**sizes, **options)
     config = AutoencoderTaskConfig(model=model, max_faces=80, faces_per_batch=300, validation_fraction=0.2)
     return AutoencoderTask(load_dataset("procedural:24"), config)
+
+
+@pytest.fixture
+def task() -> AutoencoderTask:
+    return small_task()
 
 
 def train(task: AutoencoderTask, folder, steps: int) -> Trainer:
@@ -39,11 +45,24 @@ def test_batches_are_a_function_of_seed_epoch_and_index(task):
     assert per_epoch == len(task.train)
 
 
-def test_a_run_exports_a_tokenizer_that_encodes_alike(task, tmp_path):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quantizer": "rvq", "vertex_depth": 1},
+        {"quantizer": "rvq", "shared_codebook": True, "noise": 0.2},
+        {"quantizer": "rlfq", "encoder_attention": 1},
+        {"quantizer": "rfsq", "decoder_attention": 1, "coordinate_embedding": "fourier"},
+    ],
+)
+def test_a_run_exports_a_tokenizer_that_encodes_alike(options, tmp_path):
+    task = small_task(**options)
     trainer = train(task, tmp_path / "run", 4)
     checkpoint = load_checkpoint(tmp_path / "run" / "model", device="cpu")
     assert checkpoint.transformer is None and checkpoint.tokenizer.kind == "autoencoder"
-    assert "perplexity" in (tmp_path / "run" / "model" / "card.md").read_text()
+    assert checkpoint.tokenizer.options == task.config.model
+    assert "level 1: use" in (tmp_path / "run" / "model" / "card.md").read_text()
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 < line["validation_codebook_use"] <= 1 < line["validation_perplexity"] for line in lines)
     for sample in task.validation:
         np.testing.assert_array_equal(checkpoint.tokenizer.encode(sample.mesh), trainer.model.encode(sample.mesh))
 

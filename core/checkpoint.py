@@ -286,8 +286,9 @@ class Checkpoint:
             return found
         from .ranking import best
 
-        names = ("category", "points")
-        asked = {"faces": faces or 0, **{name: settings[name] for name in names if name in settings}}
+        asked = {name: settings[name] for name in ("category", "points") if name in settings}
+        kept = settings.get("kept")
+        asked |= {"faces": faces or 0, "given": len(kept.codes) if kept and not kept.above else 0}
         return [best(self, found[i : i + best_of], **asked) for i in range(0, len(found), best_of)]
 
     def _generator(self) -> MeshTransformer:

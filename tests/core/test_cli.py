@@ -50,7 +50,8 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "generate", "reconstruct", "train", "train transformer", "train tokenizer", "evaluate", "info"]
+    "command",
+    ["", "generate", "complete", "reconstruct", "train", "train transformer", "train tokenizer", "evaluate", "info"],
 )
 def test_help(command):
     assert "usage: python -m core" in run(*command.split(), "--help").stdout
@@ -63,6 +64,9 @@ def test_help(command):
         (["generate", "--count", "0"], "less than 1"),
         (["generate", "--model", "nowhere"], "nowhere"),
         (["generate", "--count", "2", "--out", "a.glb"], "folder"),
+        (["generate", "--category", "spaceships"], "categor"),
+        (["complete", "nothing.obj"], "no file"),
+        (["complete"], "file"),
         (["reconstruct"], "file"),
         (["reconstruct", "nothing.obj"], "no file"),
         (["info", "thing.fbx"], "Blender"),
@@ -74,6 +78,29 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(arguments, says, tmp_path):
     assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
     assert says in done.stderr and "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_complete_keeps_the_faces_of_the_file(trained, chair, tmp_path):
+    model = trained[0] / "model"
+    said = run_json("complete", chair, "chair", "--model", model, "--count", 2, "--out", tmp_path, "--max-faces", 80)
+    source = load_mesh(chair)
+    assert len(said["meshes"]) == 2
+    for row in said["meshes"]:
+        mesh = load_mesh(row["path"])
+        assert row["faces"] == len(mesh.faces) > len(source.faces)
+        corners = {tuple(map(tuple, c.round(5))) for c in mesh.vertices[mesh.faces]}
+        assert {tuple(map(tuple, c.round(5))) for c in source.vertices[source.faces]} <= corners
+
+
+def test_a_draft_and_the_best_of_several(trained, tmp_path):
+    model = ("--model", trained[0] / "model", "--max-faces", 6)
+    plain, best = (
+        run_json("generate", "chair", *model, "--out", tmp_path / name, *more)["meshes"][0]
+        for name, more in (("plain", ()), ("best", ("--best-of", 3)))
+    )
+    assert plain["seed"] == 0 and best["seed"] in (0, 1, 2)
+    drafted = run_json("generate", *model, "--draft", model[1], "--temperature", 0, "--out", tmp_path)["meshes"][0]
+    assert drafted["draft"] == "model" and drafted["acceptance"] > 0.5
 
 
 def test_an_error_with_json_is_an_object_too():

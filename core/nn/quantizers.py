@@ -27,6 +27,7 @@ class Quantizer(Protocol):
     width: int
     codebook_sizes: tuple[int, ...]
     initialised: bool
+    more_follows: bool  # whether other vectors come in the same training step
 
     def initialise(self, vectors: Tensor) -> None:
         """Set the codebooks, where there are any, from vectors [N, C]."""
@@ -73,6 +74,9 @@ class RVQ(ResidualVQ):
         )
         self.width, self.temperature, self.search_width = width, temperature, search_width
         self.dead_code_share, self.commitment_weight = dead_code_share, commitment_weight
+        self.more_follows, self._seen = False, 0.0
+        for layer in self.layers:
+            layer.register_forward_pre_hook(self._collect, with_kwargs=True)
         if shared:
             self._register_state_dict_hook(_drop_aliases)
             self.register_load_state_dict_pre_hook(_add_aliases)
@@ -102,20 +106,27 @@ class RVQ(ResidualVQ):
             book.initted.fill_(True)
 
     def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        usage = self.dead_code_share * self._count(vectors) / self.codebook_size
+        self._seen += self._count(vectors)
+        usage = self.dead_code_share * self._seen / self.codebook_size
         for layer in self.layers:
             layer._codebook.threshold_ema_dead_code = usage
             layer._codebook.reset_cluster_size = 2 * usage
         quantised, codes, commitment = super().forward(vectors[None], sample_codebook_temp=self.temperature)
+        if not self.more_follows:
+            self._seen = 0.0
         return quantised[0], codes[0], self.commitment_weight * commitment.sum()
 
     def _count(self, vectors: Tensor) -> float:
-        """How many vectors the codebooks see in this step, in all processes together."""
+        """How many vectors the codebooks see now, in all processes together."""
         if not self.layers[0]._codebook.use_ddp:
             return len(vectors)
         count = torch.tensor(float(len(vectors)), device=vectors.device)
         distributed.all_reduce(count)
         return float(count)
+
+    def _collect(self, layer: nn.Module, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """The last vectors of a training step update the codebooks for all vectors of the step."""
+        return args, options | {"accum_ema_update": self.more_follows}
 
     def encode(self, vectors: Tensor) -> Tensor:
         return nearest_codes(vectors, self.codebooks, self.search_width)
@@ -129,6 +140,7 @@ class _CoordinateQuantizer(nn.Module):
 
     width = 3
     initialised = True
+    more_follows = False
 
     def __init__(self, half_side: float, steps: int, commitment_weight: float) -> None:
         super().__init__()

@@ -89,6 +89,7 @@ class AutoencoderTask:
 
     def loss(self, batch: list[LatticeMesh], totals: tuple[float, ...], last: bool = True) -> dict[str, Tensor]:
         """The loss, its terms and accuracies, as a share of the whole whose size `totals` is."""
+        self.model.quantizer.more_follows = not last
         losses = self.model.loss(batch, totals)
         return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
 

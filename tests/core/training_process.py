@@ -31,7 +31,8 @@ def build_task(kind: str) -> Task:
         from core.tokenizers.lattice import LatticeTokenizer
         from core.transformer import TransformerConfig
 
-        model = TransformerConfig(dim=32, depth=2, heads=2, head_width=24, head_depth=1, max_faces=64)
+        sizes = {"dim": 32, "depth": 2, "heads": 2, "head_width": 24, "head_depth": 1, "max_faces": 64}
+        model = TransformerConfig(**sizes, point_latents=4, completion=True, neighbours=True)
         return TransformerTask(dataset, LatticeTokenizer(), TransformerTaskConfig(model=model, faces_per_batch=192))
     from core.tasks.autoencoder import AutoencoderTask, AutoencoderTaskConfig
     from core.tokenizers.autoencoder import AutoencoderConfig
@@ -39,7 +40,7 @@ def build_task(kind: str) -> Task:
     model = AutoencoderConfig(
         dim=32, encoder_depth=1, decoder_depth=1, dim_codebook=16, codebook_size=64, sample_temperature=0
     )
-    return AutoencoderTask(dataset, AutoencoderTaskConfig(model=model, max_faces=80, faces_per_batch=300))
+    return AutoencoderTask(dataset, AutoencoderTaskConfig(model=model, max_faces=80, faces_per_batch=220))
 
 
 def train(kind: str, stop: int, config: dict) -> Trainer:

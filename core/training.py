@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
 from .distribution import (
@@ -121,14 +122,17 @@ class Task(Protocol):
 class _Loss(nn.Module):
     """The task's loss as a module: what DDP and FSDP do, they do around a module's `forward`."""
 
-    def __init__(self, task: Task, touch: bool) -> None:
+    def __init__(self, task: Task, shared: bool) -> None:
         super().__init__()
-        self.model, self.of, self.touch = task.model, [task], touch
+        self.model, self.of, self.shared = task.model, [task], shared
 
     def forward(self, batch: Any, totals: tuple[float, ...], last: bool) -> dict[str, Tensor]:
         losses = self.of[0].loss(batch, totals, last)
-        if self.touch and self.training:  # DDP waits for the gradient of each parameter, also of those not needed now
-            losses["loss"] = losses["loss"] + 0 * sum(p.sum() for p in self.model.parameters() if p.requires_grad)
+        if self.shared and self.training:
+            # Processes wait for the gradient of each parameter, also of those that only some of them need now. Layers
+            # that are sharded by themselves (DTensors here) are always needed.
+            used = [p for p in self.model.parameters() if p.requires_grad and not isinstance(p, DTensor)]
+            losses["loss"] = losses["loss"] + 0 * sum(parameter.sum() for parameter in used)
         return losses
 
 
@@ -180,7 +184,7 @@ class Trainer:
 
     def _prepare(self) -> None:
         optimiser = self._build_optimiser()
-        loss = _Loss(self.task, touch=self.world > 1 and not self.sharded)
+        loss = _Loss(self.task, shared=self.world > 1)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)  # accelerate has no other name yet
             self.loss, self.optimiser = self.accelerator.prepare(loss, optimiser, device_placement=[True, False])

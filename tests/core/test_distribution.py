@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core import load_checkpoint
 from core.training import Task, Trainer, TrainingConfig
 
 from .training_process import COMMON, build_task, train
@@ -79,6 +80,25 @@ def test_two_processes_that_stop_and_go_on_end_like_those_that_never_stopped(run
     """Within an epoch; one process alone wants to stop."""
     assert curve(runs / "stop") == curve(runs / "two")
     assert distance(runs / "stop" / "state.safetensors", runs / "two" / "state.safetensors") == 0
+
+
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Like `runs`, of a transformer whose weights are divided over the two processes."""
+    folder = tmp_path_factory.mktemp("sharded")
+    train("transformer", -1, {"out": str(folder / "one"), "muon": False})
+    two, stop = ({"out": str(folder / name), "shard": True, "accumulate": 1} for name in ("two", "stop"))
+    launch(2, "transformer", [two, stop | {"stop": 4}, stop])
+    return folder
+
+
+def test_sharded_processes_train_as_one(sharded: Path) -> None:
+    """On two CPUs with gloo; what NCCL does on GPUs is not tested here."""
+    assert curve(sharded / "two") == pytest.approx(curve(sharded / "one"), rel=1e-5)
+    assert curve(sharded / "stop") == curve(sharded / "two")
+    assert distance(sharded / "two" / "best.safetensors", sharded / "one" / "best.safetensors") < 1e-4
+    assert distance(sharded / "stop" / "state.safetensors", sharded / "two" / "state.safetensors") == 0
+    assert load_checkpoint(sharded / "two" / "model", device="cpu").generate("table", count=1, max_faces=4)
 
 
 class Merged:

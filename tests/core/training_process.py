@@ -11,8 +11,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedType
 from safetensors.torch import save_file
 
 from core.data.dataset import load_dataset
@@ -54,13 +57,27 @@ def train(kind: str, stop: int, config: dict) -> Trainer:
     return trainer
 
 
+def let_processors_shard() -> None:
+    """Accelerate shards on GPUs only, torch on processors too."""
+    initialise = AcceleratorState.__init__
+
+    def with_sharding(self: AcceleratorState, *args: Any, fsdp_plugin: Any = None, **options: Any) -> None:
+        initialise(self, *args, fsdp_plugin=fsdp_plugin, **options)
+        if fsdp_plugin is not None:
+            self.distributed_type, self.fsdp_plugin = DistributedType.FSDP, fsdp_plugin
+
+    AcceleratorState.__init__ = with_sharding
+
+
 def main() -> None:
     torch.set_num_threads(1)
+    let_processors_shard()
     kind, runs = sys.argv[1], json.loads(sys.argv[2])
     with joined_processes("cpu"):
         for run in runs:
             trainer = train(kind, run.pop("stop", -1), run)
-            save_file(trainer.average.tensors, Path(trainer.folder) / f"process{trainer.rank}.safetensors")
+            if not trainer.sharded:
+                save_file(trainer.average.tensors, Path(trainer.folder) / f"process{trainer.rank}.safetensors")
 
 
 if __name__ == "__main__":

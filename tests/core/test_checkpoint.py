@@ -12,11 +12,22 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core import Checkpoint, MeshGPTError, list_checkpoints, load_checkpoint, save_checkpoint
+from core import (
+    Checkpoint,
+    GeneratedMesh,
+    LatticeTokenizer,
+    MeshGPTError,
+    list_checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
 from core.checkpoint import find_checkpoint, save_transformer
+from core.data.shapes import procedural_meshes
+from core.ranking import best, scores
 from core.shards import SHARD_BYTES
 
-from .test_transformer import sample_batch, small_model
+from .test_transformer import VARIANTS, sample_batch, small_model
+from .test_usage import NAMES, learn_by_heart
 
 
 @pytest.fixture
@@ -148,3 +159,34 @@ def test_bundled_models_load_and_shards_are_small() -> None:
         load_checkpoint(info.path, device="cpu")
         assert (info.path / "card.md").stat().st_size > 200
         assert all(f.stat().st_size <= 16 * 2**20 for f in info.path.iterdir())
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_every_kind_of_model_comes_back_from_its_folder(tmp_path: Path, options: dict) -> None:
+    model = small_model(neighbours=True, point_latents=2, completion=True, **options)
+    loaded = load_checkpoint(save_transformer(tmp_path / "model", model, {})).transformer
+    assert loaded.config == model.config and loaded.vocabulary.categories == model.vocabulary.categories
+    batch = sample_batch(model)
+    with torch.no_grad():
+        assert torch.allclose(model.nll(*batch), loaded.nll(*batch), rtol=5e-3)  # half-precision weights
+
+
+def test_the_best_of_several_is_the_one_that_fits_its_prompt() -> None:
+    """Eight meshes learnt by heart: told a name, the model knows which of them it belongs to."""
+    tokenizer = LatticeTokenizer()
+    found = {tokenizer.encode(mesh).tobytes(): tokenizer.encode(mesh) for mesh, _ in procedural_meshes(200, seed=2)}
+    coded = [codes for codes in found.values() if len(codes) <= 14][:8]
+    checkpoint = Checkpoint(Path("heart"), {}, tokenizer, learn_by_heart(tokenizer, coded).eval(), {})
+
+    def made(codes: np.ndarray, ended: bool = True) -> GeneratedMesh:
+        return GeneratedMesh(tokenizer.decode(codes), codes, ended=ended, seed=0, prompt=NAMES[3], attempts=1)
+
+    meshes = [made(codes) for codes in coded]
+    assert best(checkpoint, meshes) is meshes[3]
+    assert int(np.argmax(scores(checkpoint, meshes))) == 3
+    cut = [made(codes, ended=index != 3) for index, codes in enumerate(coded)]
+    assert best(checkpoint, cut) is not cut[3]  # a mesh that a limit cut off comes last
+    (chosen,) = checkpoint.generate(NAMES[3], best_of=4, seed=5)
+    assert chosen.seed in range(5, 9)
+    with pytest.raises(MeshGPTError, match="best of none"):
+        checkpoint.generate(best_of=0)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import Cancelled, MeshGPTError
+from core.decoding import Guidance
 from core.generation import FaceEvent, GeneratedMesh, MeshEvent, Sampler, SamplingConfig, draw, filtered_probabilities
 from core.mesh import LatticeMesh
 from core.nn.heads import COPY, END
@@ -128,6 +129,33 @@ def test_no_guidance_is_guidance_of_one(model: MeshTransformer) -> None:
         [mesh.codes.tobytes() for mesh in meshes(run(model, seeds, guidance=g))] for g in (1.0, 1.0 + 1e-7, 9.0)
     )
     assert plain == same != other
+
+
+def test_each_condition_has_its_own_guidance() -> None:
+    """As few branches as there are weights, and the sum that the weights mean."""
+    asked = small_model(point_latents=2).conditions(["box", ""], faces=20, category="nature", points=np.ones((4, 6)))
+    weights = {"prompt": 3.0, "category": 3.0, "faces": 1.0, "points": 0.5}
+    guidance = Guidance(asked, weights)
+    present = [[name for name, rows in b.present().items() if rows.any()] for b in guidance.branches]
+    assert present == [["faces"], ["faces", "points"], ["prompt", "category", "faces", "points"]]
+    base, points, rest = torch.randn(3, 2, 7)
+    joined = guidance.join(torch.cat([base, points, rest]))
+    assert torch.allclose(joined, base + 0.5 * (points - base) + 3 * (rest - points))
+    assert len(Guidance(asked, dict.fromkeys(weights, 2.0))) == 2
+    assert len(Guidance(asked, dict.fromkeys(weights, 1.0))) == 1
+    assert len(Guidance(asked.without(), weights)) == 1  # nothing is asked, so nothing can be overstated
+
+
+def test_a_guidance_of_its_own_changes_the_meshes(model: MeshTransformer) -> None:
+    seeds = list(range(6))
+    wishes = ({"guidance": 20.0}, {"guidance": 20.0, "prompt_guidance": 0.0}, {"guidance": 20.0, "faces_guidance": 0.0})
+    found = [[mesh.codes.tobytes() for mesh in meshes(run(model, seeds, **wish))] for wish in wishes]
+    assert found[0] != found[1] != found[2] != found[0]
+
+
+def test_settings_of_one_condition_are_checked_too() -> None:
+    with pytest.raises(MeshGPTError, match="guidance 1.5, 30"):
+        SamplingConfig(points_guidance=30)
 
 
 @pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_p": 0}, {"top_p": 1.5}, {"min_p": 1}, {"guidance": -1}])

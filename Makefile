@@ -24,12 +24,13 @@ BPY_VERSIONS ?= 5.1 5.2
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-blenders test-desktop extension bench lint format clean
+.PHONY: help venv demo test test-peer test-blenders test-desktop extension bench lint format clean
 
 help:
 	@echo "make venv           the Python environment the other targets use"
 	@echo "make demo           build, install and run the extension: out/demo.blend, out/demo.png"
 	@echo "make test           all tests that need neither GPU nor display"
+	@echo "make test-peer      compare with meshgpt-pytorch, in an environment of its own"
 	@echo "make test-blenders  the extension in the bpy modules of several Blender versions"
 	@echo "make test-desktop   the extension in a real Blender window (BLENDER=/path/to/blender)"
 	@echo "make extension      dist/meshgpt-<version>.zip"
@@ -55,6 +56,20 @@ extension: venv
 
 test: venv
 	$(PY) -m pytest -q -m "not gpu"
+
+PEER := .venv-peer/bin/python
+# These two, and nothing that they ask for beyond requirements.txt: open_clip brings a torch of its own.
+PEER_PACKAGES := meshgpt-pytorch==1.8.1 classifier-free-guidance-pytorch==0.7.1
+
+.venv-peer/.ready: tests/peer/requirements.txt
+	$(PYTHON) -m venv .venv-peer
+	$(PEER) -m pip install --quiet "$(TORCH)"
+	$(PEER) -m pip install --quiet "$(TORCH)" -r tests/peer/requirements.txt
+	$(PEER) -m pip install --quiet --no-deps $(PEER_PACKAGES)
+	@touch $@
+
+test-peer: .venv-peer/.ready
+	$(PEER) -m pytest -q -rs -W ignore tests/peer
 
 # One environment per Blender, with the bpy module and nothing else: the worker runs in $(VENV).
 .venv-%/.ready: | $(PY)

@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if as_json:
             print(json.dumps({"error": error.message, "hint": error.hint}))
         return 2
+    if result is None:  # one of several processes; another one reports
+        return 0
     if as_json:
         print(json.dumps(result))
     else:

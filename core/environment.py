@@ -13,6 +13,7 @@ from typing import Any
 from .errors import MeshGPTError
 
 NEEDED = ("torch", "numpy", "safetensors", "einops")
+TRAINING = ("accelerate", "tqdm")  # what training needs besides
 
 
 def default_threads() -> int:
@@ -27,10 +28,10 @@ def set_threads() -> None:
         torch.set_num_threads(default_threads())
 
 
-def import_check() -> tuple[dict[str, str], dict[str, str]]:
-    """Import what the model needs; returns the versions found, and what went wrong by package name."""
+def import_check(*more: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Import what the model needs, and more; returns the versions found, and what went wrong by package name."""
     versions, problems = {}, {}
-    for name in NEEDED:
+    for name in NEEDED + more:
         try:
             module = importlib.import_module(name)
         except Exception as error:  # a broken install raises OSError, AttributeError and more
@@ -40,9 +41,9 @@ def import_check() -> tuple[dict[str, str], dict[str, str]]:
     return versions, problems
 
 
-def need_packages() -> None:
-    """Raise MeshGPTError when a package the model needs is missing or broken."""
-    _, problems = import_check()
+def need_packages(*more: str) -> None:
+    """Raise MeshGPTError when a package the model needs, or one of those named, is missing or broken."""
+    _, problems = import_check(*more)
     if not problems:
         return
     for name, problem in problems.items():

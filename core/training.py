@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
+from .checks import need_at_least, need_shares
 from .distribution import (
     Precision,
     build_accelerator,
@@ -58,32 +59,27 @@ class TrainingConfig:
     steps: int = 10_000  # optimiser steps in all
     learning_rate: float = 1.5e-3  # the highest
     muon: bool = True  # matrices of the trunk learn by Muon (Jordan et al. 2024), everything else by AdamW
-    weight_decay: float = 0.02
-    warmup: int = 100  # steps
-    cooldown: float = 0.4  # share of the steps
+    weight_decay: float = 0.02  # of all weights
+    warmup: int = 100  # steps in which the learning rate rises
+    cooldown: float = 0.4  # share of the steps, the last ones, in which it falls
     clip: float = 1.0  # longest gradient
     ema: float = 0.998  # decay of the averaged weights, which are validated and exported
     accumulate: int = 1  # batches a step
     mixed_precision: Precision = "auto"  # auto: bf16 where the machine is faster with it
     shard: bool = False  # divide weights and optimiser over the processes (FSDP), for large models
     tracker: str = ""  # also log to these, e.g. tensorboard,wandb
-    seed: int = 0
-    validate_every: int = 250  # steps
-    log_every: int = 20  # steps
-    checkpoint_minutes: float = 3.0
+    seed: int = 0  # of weights, batches and augmentation
+    validate_every: int = 250  # steps between two validations
+    log_every: int = 20  # steps between two lines of metrics.jsonl
+    checkpoint_minutes: float = 3.0  # between two savings of the state
     device: str = "auto"
     threads: int = 0  # processor threads; 0: as torch chooses
 
     def __post_init__(self) -> None:
-        for name in ("steps", "learning_rate", "clip", "accumulate", "validate_every", "log_every"):
-            if getattr(self, name) <= 0:
-                raise MeshGPTError(f"{name} is {getattr(self, name)}.", "Give a number above zero.")
-        for name in ("weight_decay", "warmup", "seed", "threads", "checkpoint_minutes"):
-            if getattr(self, name) < 0:
-                raise MeshGPTError(f"{name} is {getattr(self, name)}.", "Give zero or more.")
-        for name in ("cooldown", "ema"):
-            if not 0 <= getattr(self, name) < 1 + (name == "cooldown"):
-                raise MeshGPTError(f"{name} is {getattr(self, name)}.", "Give a share between 0 and 1.")
+        need_at_least(1, self, "steps", "accumulate", "validate_every", "log_every")
+        need_at_least(1e-9, self, "learning_rate", "clip")
+        need_at_least(0, self, "weight_decay", "warmup", "seed", "threads", "checkpoint_minutes")
+        need_shares(self, "cooldown", "ema")
 
 
 class Task(Protocol):

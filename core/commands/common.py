@@ -19,7 +19,20 @@ Result = dict[str, Any]
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are MeshGPTErrors: one sentence and what to do."""
+    """argparse whose complaints are MeshGPTErrors: one sentence and what to do.
+
+    `fill` adds options when the parser is used, for those that cost an import to know.
+    """
+
+    def __init__(self, *arguments: Any, fill: Callable[[Parser], None] | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._fill = fill
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
+        fill, self._fill = self._fill, None
+        if fill:
+            fill(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         sentence = message[:1].upper() + message[1:]
@@ -27,10 +40,17 @@ class Parser(argparse.ArgumentParser):
 
 
 def command(
-    commands: Any, name: str, run: Callable[[Any], Result], show: Callable[[Result], None], text: str
+    commands: Any,
+    name: str,
+    run: Callable[[Any], Result | None],
+    show: Callable[[Result], None],
+    text: str,
+    fill: Callable[[Parser], None] | None = None,
 ) -> argparse.ArgumentParser:
-    """Declare a command: `run` turns options into a result of plain values, `show` prints it for people."""
-    parser = commands.add_parser(name, help=text, description=f"{text}.")
+    """Declare a command: `run` turns options into a result of plain values, `show` prints it for people. Options that
+    `fill` adds cannot be shortened.
+    """
+    parser = commands.add_parser(name, help=text, description=f"{text}.", fill=fill, allow_abbrev=fill is None)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.set_defaults(run=run, show=show)
     return parser

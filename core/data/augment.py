@@ -8,18 +8,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..checks import need_at_least, need_shares
+from ..errors import MeshGPTError
 from ..mesh import DEFAULT_LEVELS, HALF_EXTENT, LatticeMesh, TriangleMesh, lattice_cells
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How far a mesh may be changed. Scales are factors per axis, shifts are in lattice cells."""
+    """How far a mesh may be changed."""
 
-    scale: tuple[float, float] = (0.75, 1.25)
+    scale: tuple[float, float] = (0.75, 1.25)  # smallest and largest factor on each axis
     yaws: bool = True  # quarter turns about the vertical axis
-    mirror: bool = True
-    shift: int = 2
-    shift_probability: float = 0.2
+    mirror: bool = True  # left and right change places in half of the meshes
+    shift: int = 2  # lattice cells at most
+    shift_probability: float = 0.2  # that a mesh is shifted
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise MeshGPTError(f"scale is {self.scale}.", "Give two numbers above zero, the smaller first.")
+        need_at_least(0, self, "shift")
+        need_shares(self, "shift_probability")
 
 
 def augment(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..card import model_card
 from ..checkpoint import save_checkpoint
+from ..checks import need_at_least, need_shares
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset
 from ..mesh import LatticeMesh
@@ -25,14 +26,19 @@ _INITIAL_VERTICES = 16_384  # for k-means; a quarter of it costs 1-2% of the tri
 
 @dataclass(frozen=True)
 class AutoencoderTaskConfig:
-    """Model and data. A batch holds meshes of any sizes, together at least `faces_per_batch` faces."""
+    """Model and data. A batch holds meshes of any sizes. Raises MeshGPTError for values that fit no training."""
 
     model: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    max_faces: int = 400
-    faces_per_batch: int = 4096
-    validation_fraction: float = 0.05
+    max_faces: int = 400  # larger meshes are left out
+    faces_per_batch: int = 4096  # at least, in all but the last batch of an epoch
+    validation_fraction: float = 0.05  # share of the families held out
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        need_at_least(1, self, "max_faces", "faces_per_batch")
+        need_at_least(0, self, "seed")
+        need_shares(self, "validation_fraction")
 
 
 class AutoencoderTask:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoint import save_transformer
+from ..checks import need_at_least, need_shares
 from ..conditioning import Conditions, Vocabulary
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset, Sample, epoch_batches, length_buckets
@@ -32,15 +33,16 @@ class TransformerTaskConfig:
     """Model, data and conditions. `drop_` values are the probabilities that a condition is left out of a mesh.
 
     An epoch leaves out some of the meshes there are many of, and of those that take long: a mesh takes part with the
-    probability (`common` / meshes with its head noun) ** `balance`, times `long` / faces where it has more.
+    probability (`common` / meshes with its head noun) ** `balance`, times `long` / faces where it has more. Raises
+    MeshGPTError for values that fit no training.
     """
 
     model: TransformerConfig = field(default_factory=TransformerConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    faces_per_batch: int = 1536
-    balance: float = 0.5
-    common: int = 10
-    long: int = 100
+    faces_per_batch: int = 1536  # padding included
+    balance: float = 0.5  # 0: take part as often as there are meshes; 1: head nouns alike
+    common: int = 10  # meshes of a head noun from which on they take part less often
+    long: int = 100  # faces from which on a mesh takes part less often
     drop_prompt: float = 0.1  # of the prompt
     drop_count: float = 0.3  # of the face count
     drop_word: float = 0.1  # of the meaning of known words: they are seen by their n-grams only
@@ -51,6 +53,12 @@ class TransformerTaskConfig:
     keep: float = 0.3  # probability that a set of faces is given, where the model learns completion
     validation_fraction: float = 0.05  # share of the families held out
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        need_at_least(1, self, "faces_per_batch", "common", "long", "points")
+        need_at_least(0, self, "balance", "seed")
+        need_shares(self, "drop_prompt", "drop_count", "drop_word", "drop_category", "drop_points", "keep")
+        need_shares(self, "validation_fraction")
 
 
 @dataclass(frozen=True)

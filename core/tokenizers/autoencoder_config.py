@@ -13,7 +13,7 @@ from ..mesh import DEFAULT_LEVELS
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """Sizes and losses of a MeshAutoencoder; the comments are what the command line says of each.
+    """Sizes and losses of a MeshAutoencoder.
 
     Raises MeshGPTError for values that fit no autoencoder.
     """

@@ -224,7 +224,8 @@ class Checkpoint:
         one mesh at a time. `sampling`: fields of SamplingConfig (temperature, top_p, guidance...). Raises Cancelled
         when `cancelled()` is true.
         """
-        from .generation import MeshEvent, Sampler, SamplingConfig
+        from .generation import MeshEvent, Sampler
+        from .sampling import SamplingConfig
         from .speculation import SpeculativeSampler
 
         model = self._generator()
@@ -254,6 +255,8 @@ class Checkpoint:
             for event in sampler.stream(cancelled or (lambda: False)):
                 if isinstance(event, MeshEvent):
                     event.mesh.settings = used | sampler.statistics()
+                    if (understood := model.vocabulary.understood(event.mesh.prompt)) != event.mesh.prompt:
+                        event.mesh.settings["understood"] = understood
                 yield replace(event, row=first + event.row)
 
     def generate(

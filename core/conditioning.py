@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Prefix conditions: what the user asks for becomes tokens before the first face, each of which can be left out.
 
-A prompt is a handful of words; each word is the sum of a learned vector (when training knew the word) and of the
-vectors of its character n-grams (fastText, Bojanowski et al., arXiv 1607.04606), so that unknown words still mean
-something. A category is a learned token, a face count a Fourier embedding of its logarithm, a point cloud becomes
-latents (`nn/points.py`). In training each condition is dropped at random, which
-is what classifier-free guidance (Ho and Salimans, arXiv 2207.12598) needs.
+A prompt is a handful of words; each word is the sum of a learned vector and of the vectors of its character n-grams
+(fastText, Bojanowski et al., arXiv 1607.04606). A word that training did not have is read as the nearest that it had
+(`words.py`), else by its n-grams alone. A category is a learned token, a face count a Fourier embedding of its
+logarithm, a point cloud becomes latents (`nn/points.py`). In training each condition is dropped at random, which is
+what classifier-free guidance (Ho and Salimans, arXiv 2207.12598) needs.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from .errors import MeshGPTError
 from .nn.points import PointEncoder
+from .words import WordTable
 
 STOP_WORDS = frozenset("a an the of with and in on for to theme style low poly mesh model 3d".split())
 _COUNT_FREQUENCIES = 16
@@ -103,6 +104,7 @@ class Vocabulary:
         self.words, self.categories = tuple(words), tuple(categories)
         self.buckets, self.max_words, self.max_pieces = buckets, max_words, max_pieces
         self._ids = {word: index + 1 for index, word in enumerate(self.words)}
+        self._meant: dict[str, str | None] = {}
 
     @property
     def size(self) -> int:
@@ -114,23 +116,36 @@ class Vocabulary:
         words = re.findall(r"[a-z0-9]+", prompt.lower())
         return [word for word in words if word not in STOP_WORDS] or words
 
-    def known(self, word: str) -> bool:
-        return self._lemma(word) is not None
+    def meant(self, word: str) -> str | None:
+        """The training word for a word: itself, its singular or plural, else the nearest in meaning or spelling (see
+        `words.py`); None when nothing is near.
+        """
+        if word not in self._meant:
+            forms = (
+                word,
+                word[:-1] if word.endswith("s") else word + "s",
+                word[:-2] if word.endswith("es") else word + "es",
+            )
+            found = next((form for form in forms if form in self._ids), None)
+            if found is None and self.words:
+                near = WordTable.load().nearest(word, self.words)
+                found = near[0] if near else None
+            if len(self._meant) > 10_000:
+                self._meant.clear()
+            self._meant[word] = found
+        return self._meant[word]
 
-    def _lemma(self, word: str) -> str | None:
-        """The word as training knew it; a plural counts as its singular and the other way round."""
-        forms = (
-            word,
-            word[:-1] if word.endswith("s") else word + "s",
-            word[:-2] if word.endswith("es") else word + "es",
-        )
-        return next((form for form in forms if form in self._ids), None)
+    def understood(self, prompt: str) -> str:
+        """The prompt in training words, as the model reads it; what it knows nothing like stays as it is."""
+        return " ".join(self.meant(word) or word for word in self.split(prompt)[-self.max_words :])
 
     def pieces(self, word: str, known: bool = True) -> list[int]:
-        """Piece ids of a word: its own when `known` and in the vocabulary, and its 3- to 5-character n-grams."""
-        lemma = self._lemma(word)
-        ids = [self._ids[lemma]] if known and lemma else []
-        padded = f"<{word}>"
+        """Piece ids of a word: that of the training word it means when `known`, and its 3- to 5-character n-grams."""
+        meant = self.meant(word) if known else None
+        ids = [self._ids[meant]] if meant else []
+        # Another word takes the place of an unseen one altogether; a plural keeps its own letters.
+        spelled = meant if meant and meant.rstrip("es") != word.rstrip("es") else word
+        padded = f"<{spelled}>"
         grams = [padded[i : i + n] for n in (3, 4, 5) for i in range(len(padded) - n + 1)]
         first = 1 + len(self.words)
         return (ids + [first + zlib.crc32(gram.encode()) % self.buckets for gram in grams])[: self.max_pieces]

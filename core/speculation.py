@@ -21,7 +21,8 @@ from torch import Tensor
 
 from .conditioning import Conditions
 from .errors import MeshGPTError
-from .generation import FaceEvent, MeshEvent, Sampler, SamplingConfig, draw
+from .generation import FaceEvent, MeshEvent, Sampler
+from .sampling import SamplingConfig, draw
 from .transformer import MeshTransformer
 
 _OTHER_STREAM = 0x9E3779B97F4A7C15  # seeds of one mesh must not give related numbers

@@ -240,7 +240,8 @@ class MeshTransformer(nn.Module):
         texts: one mesh each. cond_scale: guidance. sampling: fields of SamplingConfig. `Checkpoint.generate` gives
         welded meshes and streams.
         """
-        from .generation import MeshEvent, Sampler, SamplingConfig
+        from .generation import MeshEvent, Sampler
+        from .sampling import SamplingConfig
 
         prompts = list(texts) if texts is not None else [""] * batch_size
         config = SamplingConfig(guidance=cond_scale, **sampling)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from core import Cancelled, MeshGPTError
 from core.decoding import Guidance
-from core.generation import FaceEvent, GeneratedMesh, MeshEvent, Sampler, SamplingConfig, draw, filtered_probabilities
+from core.generation import FaceEvent, GeneratedMesh, MeshEvent, Sampler
 from core.mesh import LatticeMesh
 from core.nn.heads import COPY, END
+from core.sampling import SamplingConfig, draw, filtered_probabilities
 from core.transformer import MeshTransformer
 
 from .test_transformer import EVERYTHING, each_variant, small_model

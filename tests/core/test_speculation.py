@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from core import MeshGPTError
-from core.generation import GeneratedMesh, MeshEvent, Sampler, SamplingConfig
+from core.generation import GeneratedMesh, MeshEvent, Sampler
+from core.sampling import SamplingConfig
 from core.speculation import SpeculativeSampler, couple
 from core.tokenizers.lattice import COARSE_TO_FINE
 from core.transformer import MeshTransformer

@@ -19,7 +19,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, FullyShardedDataParallelPlugin, PartialState
 from accelerate.state import AcceleratorState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
-from accelerate.utils import DistributedType, GradientAccumulationPlugin
+from accelerate.utils import DistributedType, GradientAccumulationPlugin, LoggerType
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
@@ -116,13 +116,13 @@ def _sharding(shard: bool, several: bool) -> FullyShardedDataParallelPlugin | No
 
 
 def _check_trackers(names: Sequence[str]) -> list[str]:
-    available = [str(getattr(tracker, "value", tracker)) for tracker in get_available_trackers()]
+    missing = set(map(str, LoggerType.list())) - set(map(str, get_available_trackers()))
     for name in names:
         if name not in LOGGER_TYPE_TO_CLASS:
             raise MeshGPTError(
                 f'There is no tracker "{name}".', f"Choose among {', '.join(sorted(LOGGER_TYPE_TO_CLASS))}."
             )
-        if name not in available:
+        if name in missing:
             raise MeshGPTError(
                 f"The package of the tracker {name} is not installed.", f"Install it: pip install {name}"
             )

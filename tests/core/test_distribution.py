@@ -24,24 +24,25 @@ from .training_process import COMMON, build_task, train
 ROOT = Path(__file__).parents[2]
 
 
-def launch(count: int, kind: str, runs: list[dict]) -> None:
-    """Train in `count` processes, which find each other as those of a launcher do."""
+def launch(count: int, *command: str) -> list[str]:
+    """Run a command in `count` processes, which find each other as those of a launcher do; returns what they said."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     common = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     common |= {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": 1}
-    command = [sys.executable, "-m", "tests.core.training_process", kind, json.dumps(runs)]
     processes = []
     for rank in range(count):
         environment = os.environ | {k: str(v) for k, v in (common | {"RANK": rank, "LOCAL_RANK": rank}).items()}
-        processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True))
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        processes.append(subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env=environment, **pipes))
     try:
-        said = [process.communicate(timeout=120)[1] for process in processes]
+        said = [process.communicate(timeout=120) for process in processes]
     finally:
         for process in processes:
             process.kill()
-    assert [process.returncode for process in processes] == [0] * count, "\n".join(said)
+    assert [process.returncode for process in processes] == [0] * count, said
+    return [output for output, _ in said]
 
 
 def curve(folder: Path) -> list[float]:
@@ -64,7 +65,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp(request.param)
     train(request.param, -1, {"out": str(folder / "one"), "accumulate": 2})
     two, stop = ({"out": str(folder / name), "accumulate": 2} for name in ("two", "stop"))
-    launch(2, request.param, [two, stop | {"stop": 4}, stop])
+    launch(2, "tests.core.training_process", request.param, json.dumps([two, stop | {"stop": 4}, stop]))
     return folder
 
 
@@ -88,7 +89,7 @@ def sharded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sharded")
     train("transformer", -1, {"out": str(folder / "one"), "muon": False})
     two, stop = ({"out": str(folder / name), "shard": True, "accumulate": 1} for name in ("two", "stop"))
-    launch(2, "transformer", [two, stop | {"stop": 4}, stop])
+    launch(2, "tests.core.training_process", "transformer", json.dumps([two, stop | {"stop": 4}, stop]))
     return folder
 
 
@@ -99,6 +100,14 @@ def test_sharded_processes_train_as_one(sharded: Path) -> None:
     assert distance(sharded / "two" / "best.safetensors", sharded / "one" / "best.safetensors") < 1e-4
     assert distance(sharded / "stop" / "state.safetensors", sharded / "two" / "state.safetensors") == 0
     assert load_checkpoint(sharded / "two" / "model", device="cpu").generate("table", count=1, max_faces=4)
+
+
+def test_the_command_line_trains_in_several_processes_and_one_reports(tmp_path: Path) -> None:
+    sizes = "--dim 16 --depth 1 --heads 2 --max-faces 64 --faces-per-batch 128 --steps 2 --device cpu"
+    command = f"core train transformer --data procedural:16 --out {tmp_path / 'run'} {sizes} --json"
+    first, second = launch(2, *command.split())
+    assert json.loads(first)["steps"] == 2 and second == ""
+    assert len(curve(tmp_path / "run")) == 1
 
 
 class Merged:

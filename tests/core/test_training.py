@@ -5,17 +5,21 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, register_tracker_class
+from safetensors.torch import save_file
 
 from core import Cancelled, LatticeTokenizer, MeshAutoencoder, MeshGPTError, load_checkpoint
 from core.data.dataset import load_dataset
 from core.tasks.transformer import TransformerTask, TransformerTaskConfig
-from core.training import Trainer, TrainingConfig
+from core.training import MuonWithAdamW, Trainer, TrainingConfig
 from core.transformer import TransformerConfig
 
 MODEL = TransformerConfig(dim=32, depth=2, heads=2, head_width=24, head_depth=1, max_faces=64, dropout=0.1)
@@ -35,15 +39,20 @@ def losses(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_a_resumed_run_has_the_weights_of_one_that_never_stopped(tmp_path: Path) -> None:
-    whole = Trainer(small_task(), config(tmp_path / "whole"))
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_resumed_run_has_the_losses_and_weights_of_one_that_never_stopped(tmp_path: Path, accumulate: int) -> None:
+    settings = {"accumulate": accumulate, "log_every": 1}
+    whole = Trainer(small_task(), config(tmp_path / "whole", **settings))
     whole.run(progress=False)
-    first = Trainer(small_task(), config(tmp_path / "parts"))
+    first = Trainer(small_task(), config(tmp_path / "parts", **settings))
     with pytest.raises(Cancelled):
         first.run(cancelled=lambda: first.step == 4, progress=False)
-    second = Trainer(small_task(), config(tmp_path / "parts"))
+    assert 0 < first.index < len(first.task.batch_sizes(first.epoch))  # within an epoch
+    second = Trainer(small_task(), config(tmp_path / "parts", **settings))
     assert second.step == 4
     second.run(progress=False)
+    curves = [[line["loss"] for line in losses(tmp_path / name) if "loss" in line] for name in ("whole", "parts")]
+    assert len(curves[0]) == 6 and curves[0] == curves[1]
     ours, theirs = second.task.model.state_dict(), whole.task.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert second.best_metrics == whole.best_metrics
@@ -81,6 +90,111 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_so(tmp_path: Path) -> N
         task.model.head.gate.weight.fill_(float("nan"))
     with pytest.raises(MeshGPTError, match="step 0"):
         Trainer(task, config(tmp_path)).run(progress=False)
+
+
+def test_an_interrupt_waits_for_the_step_and_saves_it(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    trainer = Trainer(small_task(), config(tmp_path))
+
+    def interrupt() -> bool:
+        if trainer.step == 2:
+            signal.raise_signal(signal.SIGINT)
+        return False
+
+    with pytest.raises(Cancelled):
+        trainer.run(cancelled=interrupt, progress=False)
+    assert trainer.step == Trainer(small_task(), config(tmp_path)).step == 3
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_run_is_files_that_cannot_run_code(tmp_path: Path) -> None:
+    Trainer(small_task(), config(tmp_path, steps=1)).run(progress=False)
+    kinds = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+    assert kinds == {".jsonl", ".json", ".md", ".safetensors"}
+
+
+def test_a_damaged_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "state.safetensors").write_bytes(b"\x80\x04not tensors")
+    with pytest.raises(MeshGPTError, match="cannot be read"):
+        Trainer(small_task(), config(tmp_path))
+    save_file({"model.weight": torch.zeros(1)}, tmp_path / "state.safetensors")
+    with pytest.raises(MeshGPTError, match="another version"):
+        Trainer(small_task(), config(tmp_path))
+
+
+def test_another_optimiser_does_not_resume_the_run(tmp_path: Path) -> None:
+    Trainer(small_task(), config(tmp_path, steps=1)).run(progress=False)
+    with pytest.raises(MeshGPTError, match="another optimiser"):
+        Trainer(small_task(), config(tmp_path, muon=False))
+
+
+def test_gradients_are_clipped(tmp_path: Path) -> None:
+    """AdamW hides the length of all gradients but not that of one against the next; its averages show it."""
+    trainer = Trainer(small_task(), config(tmp_path, steps=1, clip=1e-3, muon=False))
+    trainer.run(progress=False)
+    averages = [state["exp_avg"] for state in trainer.optimiser.optimizer.state.values()]
+    assert float(torch.cat([a.flatten() for a in averages]).norm()) == pytest.approx(0.1 * 1e-3, rel=1e-3)
+
+
+def test_muon_and_adamw_are_one_optimiser_to_a_gradient_scaler() -> None:
+    """Half precision scales the loss; each gradient has to be scaled back once."""
+    results = []
+    for scale in (1.0, 1024.0):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 1))
+        muon, adam = torch.optim.Muon([model[0].weight]), torch.optim.AdamW([model[0].bias, *model[1].parameters()])
+        optimiser, scaler = MuonWithAdamW([muon, adam]), torch.amp.GradScaler("cpu", init_scale=scale)
+        for _ in range(2):
+            scaler.scale(model(torch.ones(3, 4)).square().mean()).backward()
+            scaler.unscale_(optimiser)
+            scaler.step(optimiser)
+            scaler.update()
+            optimiser.zero_grad()
+        results.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    torch.testing.assert_close(*results)
+
+
+class Notebook(GeneralTracker):
+    """A tracker that remembers."""
+
+    name, requires_logging_directory, main_process_only = "notebook", False, True
+    runs: ClassVar[list[Notebook]] = []
+
+    def __init__(self, run_name: str, **_: object) -> None:
+        super().__init__()
+        self.project, self.config, self.values, self.finished = run_name, {}, [], False
+        self.runs.append(self)
+
+    @property
+    def tracker(self) -> Notebook:
+        return self
+
+    def store_init_configuration(self, values: dict) -> None:
+        self.config = values
+
+    def log(self, values: dict, step: int | None = None, **_: object) -> None:
+        self.values.append((step, values))
+
+    def finish(self) -> None:
+        self.finished = True
+
+
+def test_trackers_get_what_the_log_gets(tmp_path: Path) -> None:
+    register_tracker_class(Notebook)
+    try:
+        Trainer(small_task(), config(tmp_path, tracker="notebook", log_every=2)).run(progress=False)
+    finally:
+        del LOGGER_TYPE_TO_CLASS["notebook"]
+    (book,) = Notebook.runs
+    assert book.config["steps"] == 6 and book.finished
+    assert [step for step, _ in book.values] == [line["step"] for line in losses(tmp_path)]
+    assert book.values[0][1]["loss"] == losses(tmp_path)[0]["loss"]
+
+
+def test_a_tracker_without_its_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.distribution.get_available_trackers", list)
+    with pytest.raises(MeshGPTError, match="pip install tensorboard"):
+        Trainer(small_task(), config(tmp_path, tracker="tensorboard"))
 
 
 def test_rates_warm_up_stay_and_fall(tmp_path: Path) -> None:

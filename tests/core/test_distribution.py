@@ -37,7 +37,7 @@ def launch(count: int, *command: str) -> list[str]:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         processes.append(subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env=environment, **pipes))
     try:
-        said = [process.communicate(timeout=120) for process in processes]
+        said = [process.communicate(timeout=300) for process in processes]
     finally:
         for process in processes:
             process.kill()

@@ -24,8 +24,9 @@ from .shards import read_shards, write_shards
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .completion import Kept
+    from .completion import CompletedMesh, Kept
     from .generation import FaceEvent, GeneratedMesh, MeshEvent
+    from .mesh import TriangleMesh
     from .tokenizers import Tokenizer
     from .transformer import MeshTransformer
 
@@ -293,6 +294,12 @@ class Checkpoint:
         kept = settings.get("kept")
         asked |= {"faces": faces or 0, "given": len(kept.codes) if kept and not kept.above else 0}
         return [best(self, found[i : i + best_of], **asked) for i in range(0, len(found), best_of)]
+
+    def complete(self, mesh: TriangleMesh, prompt: str = "", count: int = 1, **settings: Any) -> list[CompletedMesh]:
+        """`count` completions of a partial mesh, whose own faces stay bit for bit; see `completion.complete`."""
+        from .completion import complete
+
+        return complete(self, mesh, prompt, count, **settings)
 
     def _generator(self) -> MeshTransformer:
         if self.transformer is None:

@@ -33,14 +33,13 @@ def add(commands: Any) -> None:
 
 
 def _complete(options: argparse.Namespace) -> Result:
-    from ..completion import complete
     from ..meshio import load_mesh
 
     mesh = load_mesh(options.file)
     box = (options.box[:3], options.box[3:]) if options.box else None
 
     def make(checkpoint: Any, settings: dict[str, Any]) -> list:
-        found = complete(checkpoint, mesh, above=options.above, box=box, **settings)
+        found = checkpoint.complete(mesh, above=options.above, box=box, **settings)
         return [(completed.mesh, completed.made) for completed in found]
 
     return write_meshes(options, f"{options.file.stem}-complete", make)

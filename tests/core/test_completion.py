@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from core import LatticeTokenizer, MeshGPTError, MeshTransformer, TriangleMesh
 from core.checkpoint import Checkpoint
-from core.completion import complete
 from core.data.shapes import procedural_meshes
 from core.data.subsets import draw_subset
 from core.mesh import Frame, LatticeMesh
@@ -45,7 +44,7 @@ MESHES = [mesh for mesh, _ in procedural_meshes(30, seed=3) if 8 <= len(mesh.fac
 def test_given_faces_stay_bit_for_bit(above: bool, options: dict) -> None:
     model = checkpoint(completion=True, **options)
     part = lower_half(MESHES[0])
-    found = complete(model, part, "box", 3, above=above, seed=4, temperature=1.0)
+    found = model.complete(part, "box", 3, above=above, seed=4, temperature=1.0)
     assert len(found) == 3
     assert len({result.mesh.vertices.tobytes() for result in found}) > 1
     for result in found:
@@ -64,7 +63,7 @@ def test_given_faces_stay_bit_for_bit(above: bool, options: dict) -> None:
 @settings(max_examples=10)
 @given(st.sampled_from(MESHES), st.integers(0, 2**31))
 def test_going_on_above_keeps_the_canonical_order(mesh: TriangleMesh, seed: int) -> None:
-    (result,) = complete(checkpoint(), lower_half(mesh), seed=seed, temperature=1.0)
+    (result,) = checkpoint().complete(lower_half(mesh), seed=seed, temperature=1.0)
     lattice = np.round((result.made.vertices + 1) * 64 - 0.5).astype(int)
     canonical = LatticeMesh.canonical(lattice, result.made.faces, 128)
     assert np.array_equal(canonical.corners(), lattice[result.made.faces])
@@ -74,23 +73,23 @@ def test_the_box_says_where_the_part_lies() -> None:
     part = lower_half(MESHES[0])
     low, high = part.bounds()
     whole = (low - 1, high + (1, 1, 30))
-    (result,) = complete(checkpoint(), part, box=whole, seed=1)
+    (result,) = checkpoint().complete(part, box=whole, seed=1)
     new = result.mesh.vertices[len(part.vertices) :]
     centre, side = (whole[0] + whole[1]) / 2, (whole[1] - whole[0]).max()
     assert len(new) and (np.abs(new - centre) <= side / 2 / 0.95).all()
     corners = part.quantised(frame=Frame.around(*whole)).corners()
     assert np.array_equal(np.round((result.made.vertices + 1) * 64 - 0.5)[result.made.faces[: len(corners)]], corners)
     with pytest.raises(MeshGPTError, match="does not hold"):
-        complete(checkpoint(), part, box=(low, high - 1))
+        checkpoint().complete(part, box=(low, high - 1))
 
 
 def test_what_the_model_cannot_do_is_said() -> None:
     part = lower_half(MESHES[0])
     with pytest.raises(MeshGPTError, match="only go on above"):
-        complete(checkpoint(), part, above=False)
+        checkpoint().complete(part, above=False)
     large = [mesh for mesh, _ in procedural_meshes(200, seed=5) if len(mesh.quantised().faces) >= 60]
     with pytest.raises(MeshGPTError, match="faces are kept"):
-        complete(checkpoint(), large[0])
+        checkpoint().complete(large[0])
 
 
 def test_a_mesh_with_unused_and_doubled_vertices_keeps_them() -> None:
@@ -99,7 +98,7 @@ def test_a_mesh_with_unused_and_doubled_vertices_keeps_them() -> None:
     faces = part.faces.copy()
     faces[1] += len(part.vertices)
     source = TriangleMesh(doubled, faces)
-    (result,) = complete(checkpoint(completion=True), source, seed=2)
+    (result,) = checkpoint(completion=True).complete(source, seed=2)
     assert result.mesh.vertices[: len(doubled)].tobytes() == source.vertices.tobytes()
     assert result.mesh.faces[: len(faces)].tobytes() == faces.tobytes()
     assert result.mesh.faces[len(faces) :].max() < len(result.mesh.vertices)
@@ -135,7 +134,7 @@ def test_training_teaches_completion() -> None:
     whole, right = {tuple(map(tuple, c)) for c in codes.tolist()}, []
     for _ in range(5):
         part = TriangleMesh(source.vertices, source.faces[rng.random(len(source.faces)) < 0.5])
-        (result,) = complete(trained, part, box=source.bounds(), temperature=0.0)
+        (result,) = trained.complete(part, box=source.bounds(), temperature=0.0)
         made = {tuple(map(tuple, c)) for c in result.made.codes.tolist()}
         right.append(len(made & whole) / len(made | whole))
     assert np.mean(right) > 0.85, right

@@ -49,6 +49,7 @@ class TransformerConfig:
     completion: bool = False  # learn to complete any set of faces
     max_faces: int = 400  # faces of a mesh at most, in training and generation
     dropout: float = 0.0  # in the blocks of the trunk
+    recompute: bool = False  # train in less memory: blocks are computed again for their gradients
 
     def __post_init__(self) -> None:
         sizes = (self.dim, self.depth, self.heads, self.head_width, self.max_faces)
@@ -102,7 +103,7 @@ class MeshTransformer(nn.Module):
             "code": lambda: CodeSteps(dim, len(sizes)),
         }[config.step]()
         capacity = self.prefix.length + self.steps.per_face * config.max_faces
-        self.trunk = Trunk(dim, config.depth, heads, capacity, config.dropout)
+        self.trunk = Trunk(dim, config.depth, heads, capacity, config.dropout, config.recompute)
         self.head = self._build_head(sizes)
         for table in [*self.code_embeddings, self.slot]:
             nn.init.normal_(table.weight, std=0.5 / len(sizes) ** 0.5)

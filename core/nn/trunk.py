@@ -7,6 +7,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .attention import Attention, KVCache, rotary_table
 
@@ -33,11 +34,16 @@ class Block(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Input embeddings [B, T, d] -> normalised hidden states [B, T, d], all at once or one position at a time."""
+    """Input embeddings [B, T, d] -> normalised hidden states [B, T, d], all at once or one position at a time.
 
-    def __init__(self, dim: int, depth: int, heads: int, capacity: int, dropout: float = 0.0) -> None:
+    recompute: training keeps only what goes in between the blocks, and computes each block again for its gradient.
+    """
+
+    def __init__(
+        self, dim: int, depth: int, heads: int, capacity: int, dropout: float = 0.0, recompute: bool = False
+    ) -> None:
         super().__init__()
-        self.dim, self.heads, self.capacity = dim, heads, capacity
+        self.dim, self.heads, self.capacity, self.recompute = dim, heads, capacity, recompute
         self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(depth))
         self.norm = nn.RMSNorm(dim)
         cos, sin = rotary_table(capacity, dim // heads)
@@ -47,7 +53,10 @@ class Trunk(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         cos, sin = self.cos[: x.shape[1]], self.sin[: x.shape[1]]
         for block in self.blocks:
-            x = block(x, cos, sin)
+            if self.recompute and torch.is_grad_enabled():
+                x = checkpoint(block, x, cos, sin, use_reentrant=False)
+            else:
+                x = block(x, cos, sin)
         return self.norm(x)
 
     def new_cache(self, batch: int, like: Tensor, capacity: int | None = None) -> KVCache:

@@ -218,6 +218,21 @@ def test_probabilities_of_all_next_vertices_sum_to_one() -> None:
     assert math.isclose(float(new), 1.0, rel_tol=1e-5)
 
 
+def test_recomputing_saves_memory_and_changes_nothing() -> None:
+    plain, again = small_model(), small_model(recompute=True)
+    batch = sample_batch(plain)
+    kept = []
+    for model in (plain, again):
+        stored = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda x, s=stored: s.append(x.numel()) or x, lambda x: x):
+            loss = model.train().nll(*batch).sum()
+        loss.backward()
+        kept.append(sum(stored))
+    for own, other in zip(plain.parameters(), again.parameters(), strict=True):
+        assert own.grad is None or torch.allclose(own.grad, other.grad, rtol=1e-4, atol=1e-6)
+    assert kept[1] < 0.9 * kept[0]
+
+
 def test_identity_tells_vertices_apart() -> None:
     model = small_model(COARSE_TO_FINE)
     codes = torch.cartesian_prod(torch.arange(0, 512, 37), torch.arange(0, 64, 7), torch.arange(0, 64, 7))

@@ -320,7 +320,7 @@ class Sampler:
             yield MeshEvent(
                 row,
                 GeneratedMesh(
-                    self.model.tokenizer.decode(codes),
+                    self._decoded(codes),
                     codes,
                     ended=ended,
                     seed=self.seeds[row],
@@ -331,6 +331,14 @@ class Sampler:
         gone = set(indices)
         left = [i for i in range(len(self.rows)) if i not in gone]
         self._keep(left)
+
+    def _decoded(self, codes: np.ndarray) -> TriangleMesh:
+        tokenizer = self.model.tokenizer
+        try:
+            return tokenizer.decode(codes)
+        except MeshGPTError:  # a learned decoder let all faces collapse; read one by one, their corners lie apart
+            unique, faces = np.unique(codes.reshape(-1, codes.shape[-1]), axis=0, return_inverse=True)
+            return TriangleMesh(tokenizer.positions(unique), faces.reshape(-1, 3))
 
     def _keep(self, left: list[int]) -> None:
         rows = torch.tensor(left, dtype=torch.long, device=self.device)

@@ -132,6 +132,19 @@ def test_no_guidance_is_guidance_of_one(model: MeshTransformer) -> None:
     assert plain == same != other
 
 
+def test_a_decoder_that_loses_one_mesh_does_not_lose_the_batch(
+    model: MeshTransformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = meshes(run(model, [1, 2]))
+
+    def fails(codes: np.ndarray) -> None:
+        raise MeshGPTError("The codes give no face.")
+
+    monkeypatch.setattr(model.tokenizer, "decode", fails)
+    for found, whole in zip(meshes(run(model, [1, 2])), expected, strict=True):
+        assert np.array_equal(found.vertices[found.faces], whole.vertices[whole.faces])
+
+
 def test_each_condition_has_its_own_guidance() -> None:
     """As few branches as there are weights, and the sum that the weights mean."""
     asked = small_model(point_latents=2).conditions(["box", ""], faces=20, category="nature", points=np.ones((4, 6)))

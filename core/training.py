@@ -177,6 +177,8 @@ class Trainer:
         self.faces_seen = 0
         if kept is not None:
             self._restore(*kept)
+        if summed(accelerator, [self.step])[0] != self.world * self.step:
+            raise MeshGPTError("The processes do not find the same run.", "Put it into a folder that all can read.")
 
     def _prepare(self) -> None:
         optimiser = self._build_optimiser()
@@ -364,6 +366,7 @@ class Trainer:
         }
         if self.first:
             write_run(self.folder, groups, values)
+        self.accelerator.wait_for_everyone()  # no process may go on and look for the run before it is there
         self._saved = time.monotonic()
 
     def _restore(self, groups: dict[str, dict[str, Tensor]], values: dict[str, Any]) -> None:
@@ -387,4 +390,5 @@ class Trainer:
             set_state(self.task.model, load_file(best) if best.is_file() else tensors)
             self.task.model.eval()
             self.task.export(self.folder / "model", metrics)
+        self.accelerator.wait_for_everyone()
         return metrics

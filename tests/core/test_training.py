@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -126,6 +128,33 @@ def test_another_optimiser_does_not_resume_the_run(tmp_path: Path) -> None:
     Trainer(small_task(), config(tmp_path, steps=1)).run(progress=False)
     with pytest.raises(MeshGPTError, match="another optimiser"):
         Trainer(small_task(), config(tmp_path, muon=False))
+
+
+def test_bfloat16_learns_like_float32_and_keeps_float32_weights(tmp_path: Path) -> None:
+    runs = {}
+    for precision in ("none", "bf16"):
+        trainer = Trainer(small_task(), config(tmp_path / precision, mixed_precision=precision, log_every=1))
+        trainer.run(progress=False)
+        assert trainer.accelerator.mixed_precision == precision.replace("none", "no")
+        assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
+        runs[precision] = [line["loss"] for line in losses(tmp_path / precision) if "loss" in line]
+    assert runs["bf16"] != runs["none"]
+    assert runs["bf16"] == pytest.approx(runs["none"], rel=0.02)
+
+
+def test_only_training_needs_accelerate(tmp_path: Path) -> None:
+    script = """
+import sys
+sys.modules["accelerate"] = None  # as where it is not installed
+from core import worker
+from core.cli import main
+assert main(["generate", "table", "--max-faces", "2", "--device", "cpu", "--out", sys.argv[1]]) == 0
+sys.exit(main(["train", "transformer", "--data", "procedural:4", "--out", sys.argv[1]]))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "cannot import accelerate" in done.stderr and "pip install accelerate" in done.stderr
 
 
 def test_gradients_are_clipped(tmp_path: Path) -> None:

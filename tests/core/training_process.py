@@ -27,7 +27,9 @@ COMMON = {"steps": 6, "warmup": 2, "validate_every": 3, "log_every": 1, "device"
 
 
 def build_task(kind: str) -> Task:
-    """A task whose loss does not draw random numbers, so that processes can be compared with one."""
+    """A task whose loss does not draw random numbers, so that processes can be compared with one. Some batches of the
+    transformer have one mesh, which two processes cannot share.
+    """
     dataset = load_dataset("procedural:48")
     if kind == "transformer":
         from core.tasks.transformer import TransformerTask, TransformerTaskConfig
@@ -36,7 +38,7 @@ def build_task(kind: str) -> Task:
 
         sizes = {"dim": 32, "depth": 2, "heads": 2, "head_width": 24, "head_depth": 1, "max_faces": 64}
         model = TransformerConfig(**sizes, point_latents=4, completion=True, neighbours=True)
-        return TransformerTask(dataset, LatticeTokenizer(), TransformerTaskConfig(model=model, faces_per_batch=192))
+        return TransformerTask(dataset, LatticeTokenizer(), TransformerTaskConfig(model=model, faces_per_batch=100))
     from core.tasks.autoencoder import AutoencoderTask, AutoencoderTaskConfig
     from core.tokenizers.autoencoder import AutoencoderConfig
 

@@ -238,14 +238,16 @@ class Checkpoint:
         seeds = [(seed + i) % 2**63 for i in range(len(prompts))]
         asked = {"faces": min(faces, limit) if faces else 0, "category": category, "points": points}
         used = {"model": self.name, "faces": faces or 0, "device": str(self.device), **asdict(settings)}
-        used |= {name: value for name, value in (("category", category), ("draft", draft and draft.name)) if value}
+        more = {"category": category, "draft": draft and draft.name, "max_faces": max_faces}
+        more |= {"kept": kept and len(kept.codes), "points": None if points is None else len(points)}
+        used |= {name: value for name, value in more.items() if value}
         cap, rows = min(max_faces or limit, limit), 1 if draft else ROWS
         for first in range(0, len(prompts), rows):
             part = slice(first, first + rows)
             conditions = model.conditions(prompts[part], **asked)
             if draft:
                 other = draft._generator()
-                guess = other.conditions(prompts[part], **asked)
+                guess = other.conditions(prompts[part], **_known_to(other, asked))
                 sampler = SpeculativeSampler(
                     model, conditions, other, guess, seeds[first], settings, cap, prompts[first]
                 )
@@ -273,7 +275,7 @@ class Checkpoint:
         """The meshes of `stream`, in order; `on_face` is called with every face as it comes.
 
         With `best_of` that many are made for each, with seeds one after another, and the best is kept
-        (`ranking.score`).
+        (`ranking.scores`).
         """
         from .generation import MeshEvent
 
@@ -285,15 +287,16 @@ class Checkpoint:
                 meshes[event.row] = event.mesh
             elif on_face:
                 on_face(event)
-        found = [meshes[row] for row in sorted(meshes)]
         if best_of == 1:
-            return found
+            return [meshes[row] for row in sorted(meshes)]
         from .ranking import best
 
-        asked = {name: settings[name] for name in ("category", "points") if name in settings}
-        kept = settings.get("kept")
-        asked |= {"faces": faces or 0, "given": len(kept.codes) if kept and not kept.above else 0}
-        return [best(self, found[i : i + best_of], **asked) for i in range(0, len(found), best_of)]
+        limit = self.transformer.config.max_faces
+        asked = {name: settings[name] for name in ("category", "points", "kept") if name in settings}
+        groups: dict[int, list[GeneratedMesh]] = {}
+        for row in sorted(meshes):
+            groups.setdefault(row // best_of, []).append(meshes[row])
+        return [best(self, group, faces=min(faces or 0, limit), **asked) for group in groups.values()]
 
     def complete(self, mesh: TriangleMesh, prompt: str = "", count: int = 1, **settings: Any) -> list[CompletedMesh]:
         """`count` completions of a partial mesh, whose own faces stay bit for bit; see `completion.complete`."""
@@ -307,6 +310,16 @@ class Checkpoint:
                 f'"{self.name}" is a tokenizer: it can reconstruct, not generate.', "Choose another model."
             )
         return self.transformer
+
+
+def _known_to(model: MeshTransformer, asked: dict[str, Any]) -> dict[str, Any]:
+    """Of what is asked for, what a draft was trained with."""
+    known = {"faces": asked["faces"]}
+    if model.config.point_latents:
+        known["points"] = asked["points"]
+    if asked["category"] in model.vocabulary.categories:
+        known["category"] = asked["category"]
+    return known
 
 
 def load_checkpoint(path_or_name: str | Path | None = None, device: str | None = None) -> Checkpoint:
@@ -326,15 +339,16 @@ def load_checkpoint(path_or_name: str | Path | None = None, device: str | None =
     try:
         tokenizer = tokenizer_from_config(config["tokenizer"])
         labels = json.loads((path / "labels.json").read_text(encoding="utf-8"))
-    except (KeyError, OSError, ValueError) as error:
+        if config["kind"] == "transformer":
+            names = ("words", "buckets", "max_words", "max_pieces")
+            vocabulary = Vocabulary(*(labels[name] for name in names), categories=labels.get("categories", ()))
+    except (KeyError, TypeError, OSError, ValueError) as error:
         raise MeshGPTError(
             f'The model "{path.name}" is incomplete: {error}.', "Copy the whole folder again."
         ) from error
     transformer = None
     if config["kind"] == "transformer":
         sizes = dataclass_from(TransformerConfig, config.get("transformer", {}), path.name)
-        names = ("words", "buckets", "max_words", "max_pieces")
-        vocabulary = Vocabulary(*(labels[name] for name in names), categories=labels.get("categories", ()))
         transformer = MeshTransformer(tokenizer, vocabulary, sizes)
         _load_weights(transformer, tensors, "transformer.", path.name)
         transformer.to(target).eval()

@@ -20,7 +20,7 @@ from torch import Tensor
 from .checkpoint import Checkpoint
 from .errors import MeshGPTError
 from .generation import GeneratedMesh
-from .mesh import Frame, LatticeMesh, TriangleMesh
+from .mesh import HALF_EXTENT, Frame, LatticeMesh, TriangleMesh
 from .tokenizers import Tokenizer
 
 Box = tuple[Sequence[float], Sequence[float]]
@@ -59,7 +59,8 @@ def complete(
     """`count` completions of a partial mesh, in its own units.
 
     above: whether the mesh is the lower part and only what lies above is missing; None: when the model knows no other
-    way. box: low and high corner that the whole will have; None: that of the mesh, and with `above` twice as high.
+    way. box: low and high corner of the room that the whole is to fill, which says how large and where in it the mesh
+    is; None: the mesh's own, and with `above` twice as high. The model may leave it a little.
     settings: as for `Checkpoint.generate`. Raises MeshGPTError when the model cannot do what was asked.
     """
     model = checkpoint._generator()
@@ -80,13 +81,19 @@ def complete(
 
 def _frame(mesh: TriangleMesh, box: Box | None, above: bool) -> Frame:
     low, high = mesh.bounds()
+    side = mesh.frame.scale * 2 * HALF_EXTENT  # raises for a mesh without an extent
     if box is None:
         return Frame.around(low, high + np.array([0, 0, high[2] - low[2]]) * above)
-    outer = np.asarray(box, np.float64)
-    if outer.shape != (2, 3) or not np.isfinite(outer).all() or (outer[0] > low).any() or (outer[1] < high).any():
-        raise MeshGPTError(
-            "The box does not hold the mesh.", "Give a low and a high corner around all of its vertices."
-        )
+    try:
+        outer = np.asarray(box, np.float64)
+    except ValueError:
+        outer = np.empty(0)
+    if outer.shape != (2, 3) or not np.isfinite(outer).all() or (outer[0] > outer[1]).any():
+        raise MeshGPTError("The box is no box.", "Give a low and a high corner, three numbers each.")
+    if (outer[0] > low + 1e-5 * side).any() or (outer[1] < high - 1e-5 * side).any():
+        raise MeshGPTError("The box does not hold the mesh.", "Give corners around all of its vertices.")
+    if float((outer[1] - outer[0]).max()) > 32 * side:
+        raise MeshGPTError("The mesh is too small in its box.", "Give a box of at most 32 times its size.")
     return Frame.around(*outer)
 
 
@@ -103,17 +110,22 @@ def _joined(
         code = named.get(tuple(cells[vertex]))
         if code is not None:
             own.setdefault(code, int(vertex))
+    places = tokenizer.decode_from_codes_to_faces(torch.from_numpy(made.codes)[None])[0].numpy()
     new: dict[tuple[int, ...], int] = {}
+    points: list[np.ndarray] = []
     faces = []
-    for face in made.codes[len(codes) :]:
+    for face, corners in zip(made.codes[len(codes) :], places[len(codes) :], strict=True):
+        if len(np.unique(corners, axis=0)) < 3:  # a learned decoder let it collapse
+            continue
         ids = []
-        for corner in map(tuple, face):
-            known = own.get(corner)
-            ids.append(known if known is not None else new.setdefault(corner, len(mesh.vertices) + len(new)))
+        for code, place in zip(map(tuple, face), corners, strict=True):
+            if code not in own and code not in new:
+                new[code] = len(mesh.vertices) + len(points)
+                points.append(place)
+            ids.append(own.get(code, new.get(code)))
         faces.append(ids)
     vertices = mesh.vertices
-    if new:
-        places = source.frame.apply(tokenizer.positions(np.array(list(new), np.int64)))
-        vertices = np.concatenate([vertices, places.astype(np.float32)])
+    if points:
+        vertices = np.concatenate([vertices, source.frame.apply(np.array(points)).astype(np.float32)])
     added = np.array(faces, np.int64).reshape(-1, 3)
     return CompletedMesh(TriangleMesh(vertices, np.concatenate([mesh.faces, added])), len(added), made)

@@ -65,15 +65,6 @@ class Conditions:
             "points": none if self.points is None else (self.points != 0).flatten(1).any(dim=1),
         }
 
-    def dropped(self, **rows: Tensor) -> Conditions:
-        """The same without the named conditions in the rows where their bool tensors [B] say so."""
-        values = {"prompt": self.words, "category": self.category, "faces": self.faces, "points": self.points}
-        for name, drop in rows.items():
-            value = values[name]
-            if value is not None:
-                values[name] = value.masked_fill(drop.reshape(-1, *[1] * (value.ndim - 1)), 0)
-        return Conditions(values["prompt"], values["faces"], values["category"], values["points"])
-
     def only(self, names: Collection[str]) -> Conditions:
         """Only the named conditions, in all rows."""
         return Conditions(

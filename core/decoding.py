@@ -190,7 +190,7 @@ class Decoding:
 
     def select(self, rows: Tensor, count: int) -> None:
         """Keep only these rows of `count`; between faces."""
-        branches = torch.cat([rows + branch * count for branch in range(self.groups)])
+        branches = self._branch_rows(rows, count)
         self.cache.select(branches)
         self.before = self.before[branches]
         if self.pointer_keys is not None:
@@ -198,6 +198,9 @@ class Decoding:
         if self.around is not None:
             self.around.select(rows)
         self.hidden = self.hidden[branches]
+
+    def _branch_rows(self, rows: Tensor, count: int) -> Tensor:
+        return torch.cat([rows + branch * count for branch in range(self.groups)])
 
 
 class FaceDecoding(Decoding):
@@ -221,7 +224,7 @@ class FaceDecoding(Decoding):
         return self.model.trunk.step(token, self.prefix_length + self.places // 3, self.span, self.cache)
 
     def select(self, rows: Tensor, count: int) -> None:
-        branches = torch.cat([rows + branch * count for branch in range(self.groups)])
+        branches = self._branch_rows(rows, count)
         super().select(rows, count)
         self.face = [part[branches] for part in self.face]
         self.inner_cache.select(branches)

@@ -94,6 +94,7 @@ class Sampler:
         self.face_counts = [0] * rows
         self.failures = [0] * rows  # attempts in a row that broke a rule
         self.total_attempts = [0] * rows
+        self.made = 0  # meshes
         with torch.inference_mode():
             self.state = start_decoding(model, self.guidance.branches, max_faces)
 
@@ -107,7 +108,8 @@ class Sampler:
         count, rows = len(codes), len(self.rows)
         if count >= self.max_faces:
             raise MeshGPTError(
-                f"{count} faces are kept, and the model makes at most {self.max_faces}.", "Keep fewer faces."
+                f"{count} faces are kept, and a mesh may have {self.max_faces}.",
+                "Keep fewer faces, or allow more.",
             )
         codes = codes.to(self.device)
         unique, vertices = torch.unique(codes.flatten(0, 1), dim=0, return_inverse=True)
@@ -129,11 +131,16 @@ class Sampler:
 
     @torch.inference_mode()
     def stream(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[FaceEvent | MeshEvent]:
-        """Events as they come; raises Cancelled when the callback says so, checked at every face."""
+        """Events as they come; raises Cancelled when the callback says so, checked at every face.
+
+        A row that cannot make a single face gives no mesh; MeshGPTError when that happens to all.
+        """
         while self.rows:
             if cancelled():
                 raise Cancelled
             yield from self._attempt_face()
+        if not self.made:
+            raise MeshGPTError("The model could not make a single face.", "Try another seed or a higher temperature.")
 
     def _attempt_face(self) -> Iterator[FaceEvent | MeshEvent]:
         """Try one face in every row. Rows whose face breaks a rule stay where they were."""
@@ -313,9 +320,8 @@ class Sampler:
         for i in indices:
             row, count = self.rows[i], self.face_counts[i]
             if count == 0:
-                raise MeshGPTError(
-                    "The model could not make a single face.", "Try another seed or a higher temperature."
-                )
+                continue
+            self.made += 1
             codes = self.codes[i, self.rules.faces[i, :count]].cpu().numpy()
             yield MeshEvent(
                 row,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .checks import need_at_least
 from .conditioning import CONDITIONS
 from .errors import MeshGPTError
 
@@ -45,6 +46,9 @@ class SamplingConfig:
                 f"guidance {', '.join(map(str, sorted(set(weights))))}.",
                 "Use a temperature of 0 to 10, top_p above 0 up to 1, min_p from 0 below 1, and guidance of 0 to 20.",
             )
+
+        need_at_least(0, self, "top_k")
+        need_at_least(1, self, "attempts", "draws")
 
     def weights(self) -> dict[str, float]:
         """The guidance of each condition."""

@@ -16,16 +16,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .conditioning import Conditions
 from .errors import MeshGPTError
 from .generation import FaceEvent, MeshEvent, Sampler
 from .sampling import SamplingConfig, draw
+from .tokenizers import Tokenizer
 from .transformer import MeshTransformer
-
-_OTHER_STREAM = 0x9E3779B97F4A7C15  # seeds of one mesh must not give related numbers
 
 
 @dataclass
@@ -92,18 +92,14 @@ class SpeculativeSampler(Sampler):
         prompt: str = "",
         ahead: int = 4,
     ) -> None:
-        if draft.tokenizer.config() != model.tokenizer.config():
+        if not _same_codes(draft.tokenizer, model.tokenizer):
             raise MeshGPTError(
                 "The draft was trained over another tokenizer than the model.", "Choose a draft of the same tokenizer."
             )
-        if max_faces > draft.config.max_faces:
-            raise MeshGPTError(
-                f"The draft makes at most {draft.config.max_faces} faces, {max_faces} are allowed here.",
-                "Ask for fewer faces at most, or choose another draft.",
-            )
         super().__init__(model, conditions, [seed], config, max_faces, [prompt])
-        self.draft = _Draft(draft, draft_conditions, [(seed ^ _OTHER_STREAM) % 2**63], config, max_faces)
-        self.random = torch.Generator().manual_seed((seed + _OTHER_STREAM) % 2**63)
+        guesses, self.random = (_stream(seed, number) for number in (1, 2))
+        self.draft = _Draft(draft, draft_conditions, [seed], config, min(max_faces, draft.config.max_faces))
+        self.draft.generators = [guesses]
         self.ahead, self.guesses = ahead, list[Guess]()
         self.draft_faces = 0  # faces that the draft's state has read, all of them the mesh's
         self.draft_before: list[tuple[Tensor, Any]] = []  # its state before each face guessed in this round
@@ -121,7 +117,7 @@ class SpeculativeSampler(Sampler):
         return {"guessed": self.guessed, "acceptance": round(share, 4)}
 
     def _attempt_face(self) -> Iterator[FaceEvent | MeshEvent]:
-        if not self.guesses and self._in_trouble() is None:
+        if not self.guesses and self._in_trouble() is None and self.face_counts[0] < self.draft.max_faces:
             self._guess()
         self.guess = self.guesses.pop(0) if self.guesses else None
         self.following = self.guess is not None
@@ -173,6 +169,8 @@ class SpeculativeSampler(Sampler):
         if not self.following or what not in self.guess.picks:
             return super()._pick(what, probabilities, uniform)
         q, guessed = self.guess.picks[what]
+        if q.shape != probabilities.shape:  # a draft of another kind draws another number of vertices
+            return super()._pick(what, probabilities, uniform)
         level = what[1]
         if not isinstance(level, int) or level == 0:
             self.same = torch.ones_like(guessed, dtype=torch.bool)  # whether the codes before are those guessed
@@ -184,7 +182,7 @@ class SpeculativeSampler(Sampler):
         return torch.rand(like.shape, generator=self.random).to(like.device)
 
     def _read(self, codes: Tensor, vertex: Tensor, slot: int, place: Tensor) -> None:
-        if self.following and self.guess.codes and torch.equal(codes, self.guess.codes[slot]):
+        if self.following and self._as_guessed(codes, vertex, slot):
             self.state.note(codes, place)
             self.state.hidden = self.predict[:, 3 * self.number + slot + 1]
             self.slots_followed.append((codes, vertex, slot, place))
@@ -196,6 +194,11 @@ class SpeculativeSampler(Sampler):
                 self.state.read(*earlier)
         super()._read(codes, vertex, slot, place)
 
+    def _as_guessed(self, codes: Tensor, vertex: Tensor, slot: int) -> bool:
+        # The id too: the draft may have named anew, against the rules, what the model copies.
+        guess = self.guess
+        return bool(guess.codes) and torch.equal(codes, guess.codes[slot]) and torch.equal(vertex, guess.vertices[slot])
+
     def _end_face(self, kept: Tensor, face: list[Tensor]) -> None:
         if not self.following:
             super()._end_face(kept, face)
@@ -205,6 +208,22 @@ class SpeculativeSampler(Sampler):
             self.state.take_face(self.states_before[:, self.number], face, self.face_counts[0] + 1)
         else:
             self.state.begin_face(self.face_counts[0])
+
+
+def _stream(seed: int, number: int) -> torch.Generator:
+    """Random numbers of a mesh that have nothing to do with those of its sampler or of another number."""
+    state = np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]) >> 1)
+
+
+def _same_codes(a: Tokenizer, b: Tokenizer) -> bool:
+    """Whether codes of one tokenizer mean the same to the other."""
+    if a.config() != b.config():
+        return False
+    if a is b or not isinstance(a, nn.Module):
+        return True
+    own, other = a.state_dict(), b.state_dict()
+    return all(torch.equal(value, other[name].to(value.device)) for name, value in own.items())
 
 
 def couple(p: Tensor, q: Tensor, guessed: Tensor, same: Tensor, accept: Tensor, uniform: Tensor) -> Tensor:

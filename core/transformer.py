@@ -9,6 +9,7 @@ batch, F faces, N = 3 F slots, D residual levels, P prefix tokens, T trunk steps
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .checks import need_at_least, need_shares
 from .conditioning import Conditions, PrefixConditions, Vocabulary
 from .errors import MeshGPTError
 from .nn.code_heads import AttentionCodes, LinearCodes, MLPCodes
@@ -52,11 +54,17 @@ class TransformerConfig:
     recompute: bool = False  # train in less memory: blocks are computed again for their gradients
 
     def __post_init__(self) -> None:
-        sizes = (self.dim, self.depth, self.heads, self.head_width, self.max_faces)
-        if min(sizes) < 1 or self.dim % (2 * self.heads) or self.point_latents < 0:
+        need_at_least(1, self, "dim", "depth", "heads", "head_width", "head_depth", "face_depth", "max_faces")
+        need_at_least(0, self, "point_latents")
+        need_shares(self, "dropout")
+        if self.dim % (2 * self.heads):
             raise MeshGPTError(
                 f"A transformer of width {self.dim} with {self.heads} heads cannot be built.",
                 "The width must be a multiple of twice the number of heads.",
+            )
+        if self.head == "attention" and self.head_width % 8:
+            raise MeshGPTError(
+                f"An attention head of width {self.head_width} cannot be built.", "The width must be a multiple of 8."
             )
         for name, known in (("head", ("copy", "mlp", "attention")), ("step", ("vertex", "face", "code"))):
             if getattr(self, name) not in known:
@@ -90,6 +98,11 @@ class MeshTransformer(nn.Module):
         self.tokenizer_ref = [tokenizer]  # in a list: a learned tokenizer is not a part of these parameters
         self.vocabulary = vocabulary = vocabulary or Vocabulary()
         sizes = tokenizer.codebook_sizes
+        if math.prod(sizes) >= 2**62:
+            raise MeshGPTError(
+                f"Codebooks of {', '.join(map(str, sizes))} codes name more places than a number can tell apart.",
+                "Use a tokenizer with fewer levels or smaller codebooks.",
+            )
         dim, heads = config.dim, config.heads
         self.prefix = PrefixConditions(dim, vocabulary, point_latents=config.point_latents, heads=heads)
         self.code_embeddings = nn.ModuleList(nn.Embedding(size, dim) for size in sizes)
@@ -138,10 +151,12 @@ class MeshTransformer(nn.Module):
             points = torch.as_tensor(points, dtype=torch.float32)
             if not self.config.point_latents:
                 raise MeshGPTError("This model was trained without point clouds.", "Choose a model that was.")
-            if points.ndim != 2 or points.shape[1] != 6 or not len(points) or not bool(points.isfinite().all()):
+            if points.ndim != 2 or points.shape[1] != 6 or not len(points):
                 raise MeshGPTError(
-                    f"The point cloud has shape {tuple(points.shape)}.", "Give finite places and normals, [M, 6]."
+                    f"The point cloud has shape {tuple(points.shape)}.", "Give places and normals, [M, 6]."
                 )
+            if not bool(points.isfinite().all()):
+                raise MeshGPTError("The point cloud holds values that are not finite.", "Leave those points out.")
             points = points.expand(batch, -1, -1)
         return Conditions(
             self.vocabulary.encode(prompts),
@@ -218,11 +233,31 @@ class MeshTransformer(nn.Module):
                 raise MeshGPTError("The transformer was given no codes.", "Give codes, or vertices and faces.")
             codes = self.tokenizer.tokenize(**mesh)
         device = self.slot.weight.device
-        codes = codes.to(device)
-        lengths = (codes >= 0).flatten(2).all(dim=-1).sum(dim=-1)
+        codes, lengths = self._checked(codes.to(device))
         if conditions is None:
-            conditions = self.conditions(texts or [""] * len(codes))
-        return self.nll(codes.clamp(min=0), lengths, conditions.to(device)).sum() / lengths.sum()
+            conditions = self.conditions(_as_list(texts) if texts is not None else [""] * len(codes))
+        if len(conditions.faces) != len(codes):
+            raise MeshGPTError(f"{len(codes)} meshes came with {len(conditions.faces)} texts.", "Give a text a mesh.")
+        return self.nll(codes, lengths, conditions.to(device)).sum() / lengths.sum()
+
+    def _checked(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes padded with -1 -> codes without superfluous padding, 0 where there is none, and lengths [B]."""
+        sizes = self.tokenizer.codebook_sizes
+        if codes.ndim != 4 or codes.shape[2:] != (3, len(sizes)):
+            raise MeshGPTError(
+                f"The codes have shape {tuple(codes.shape)}.", f"Give [meshes, faces, 3, {len(sizes)}], padded with -1."
+            )
+        lengths = (codes >= 0).flatten(2).all(dim=-1).sum(dim=-1)
+        longest = int(lengths.max()) if len(codes) else 0
+        if not 0 < longest <= self.config.max_faces:
+            raise MeshGPTError(
+                f"The longest mesh has {longest} faces, this transformer takes 1 to {self.config.max_faces}.",
+                "Leave larger meshes out, or build it with a larger max_faces.",
+            )
+        codes = codes[:, :longest].clamp(min=0)
+        if bool((codes.flatten(0, 2).amax(dim=0) >= torch.tensor(sizes, device=codes.device)).any()):
+            raise MeshGPTError("There are codes that this tokenizer does not have.", "Encode with the same tokenizer.")
+        return codes, lengths
 
     def generate(
         self,
@@ -241,21 +276,25 @@ class MeshTransformer(nn.Module):
         texts: one mesh each. cond_scale: guidance. sampling: fields of SamplingConfig. `Checkpoint.generate` gives
         welded meshes and streams.
         """
+        from .checkpoint import dataclass_from
         from .generation import MeshEvent, Sampler
         from .sampling import SamplingConfig
 
-        prompts = list(texts) if texts is not None else [""] * batch_size
-        config = SamplingConfig(guidance=cond_scale, **sampling)
-        conditions = self.conditions(prompts)
+        prompts = [""] * batch_size if texts is None else _as_list(texts)
+        if not prompts or max_faces is not None and max_faces < 1:
+            raise MeshGPTError("Nothing was asked for.", "Give a batch size and a cap of at least 1.")
+        config = dataclass_from(SamplingConfig, {"guidance": cond_scale, **sampling}, "transformer")
         seeds = [seed + row for row in range(len(prompts))]
+        cap = min(max_faces or self.config.max_faces, self.config.max_faces)
         training = self.training
         self.eval()
         try:
-            sampler = Sampler(self, conditions, seeds, config, max_faces or self.config.max_faces, prompts)
+            sampler = Sampler(self, self.conditions(prompts), seeds, config, cap, prompts)
             meshes = {event.row: event.mesh for event in sampler.stream() if isinstance(event, MeshEvent)}
         finally:
             self.train(training)
-        found = [torch.from_numpy(meshes[row].codes) for row in range(len(prompts))]
+        nothing = torch.zeros(0, 3, len(self.tokenizer.codebook_sizes), dtype=torch.long)
+        found = [torch.from_numpy(meshes[row].codes) if row in meshes else nothing for row in range(len(prompts))]
         codes, lengths = pad_codes(found, max(map(len, found)), -1)
         mask = torch.arange(codes.shape[1]) < lengths[:, None]
         corners = self.tokenizer.decode_from_codes_to_faces(codes)
@@ -263,6 +302,10 @@ class MeshTransformer(nn.Module):
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def _as_list(texts: str | Sequence[str]) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)
 
 
 def pad_codes(codes: list[Tensor], length: int, value: int = 0) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,8 @@ from ..errors import MeshGPTError
 from .common import Result, add_model, load, positive, progress
 
 _WISH = ("prompt", "count", "faces", "seed", "max_faces", "category", "best_of")
-_GUIDED = ("prompt", "category", "faces")
+_GUIDED = ("prompt", "category", "faces", "points")
+_POINTS = 512  # as in training
 _DRAWN = (
     "temperature",
     "top_p",
@@ -33,6 +34,7 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--faces", type=positive, metavar="N", help="about how many faces; leave out for any number")
     parser.add_argument("--max-faces", type=positive, metavar="N", help="end a mesh there at the latest")
     parser.add_argument("--category", metavar="NAME", help="one of the categories that the model was trained with")
+    parser.add_argument("--points", type=Path, metavar="FILE", help="a mesh whose surface the result should follow")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first mesh (default: %(default)s)")
     parser.add_argument("--best-of", type=positive, metavar="N", help="make N for each and keep the best")
     parser.add_argument("--draft", metavar="NAME|FOLDER", help="a smaller model that guesses ahead, for speed")
@@ -66,6 +68,8 @@ def write_meshes(
     settings = {name: getattr(options, name) for name in (*_WISH, *_DRAWN) if getattr(options, name) is not None}
     if options.draft:
         settings["draft"] = load(options, options.draft)
+    if options.points:
+        settings["points"] = _points(options.points)
     start = time.perf_counter()
     with progress("faces") as advance:
         made = make(checkpoint, settings | {"on_face": lambda _: advance()})
@@ -85,9 +89,20 @@ def write_meshes(
     }
 
 
+def _points(path: Path) -> Any:
+    """Points and normals of a mesh file, placed as the model's meshes are."""
+    import numpy as np
+
+    from ..meshio import load_mesh
+    from ..surface import draw_points
+
+    mesh, _ = load_mesh(path).normalised()
+    return draw_points(mesh.vertices.astype(np.float64)[mesh.faces], _POINTS, np.random.default_rng(0))
+
+
 def show_meshes(result: Result) -> None:
     """A line a mesh, and how long it took."""
     for mesh in result["meshes"]:
-        note = "" if mesh["ended"] else ", stopped at the face limit"
+        note = "" if mesh["ended"] else ", cut off: the model did not end it"
         print(f"{mesh['path']}: {mesh['faces']} faces{note}")
     print(f"{result['seconds']:.1f} s with {result['model']} on {result['device']}")

@@ -14,11 +14,15 @@ from hypothesis import strategies as st
 
 from core import LatticeTokenizer, MeshGPTError, MeshTransformer, TriangleMesh
 from core.checkpoint import Checkpoint
+from core.completion import Kept
 from core.data.shapes import procedural_meshes
 from core.data.subsets import draw_subset
+from core.generation import GeneratedMesh
 from core.mesh import Frame, LatticeMesh
+from core.ranking import scores
 
 from .test_transformer import each_variant, small_model
+from .tiny_autoencoder import as_after_training, eight_meshes
 
 
 def checkpoint(**options: object) -> Checkpoint:
@@ -79,8 +83,45 @@ def test_the_box_says_where_the_part_lies() -> None:
     assert len(new) and (np.abs(new - centre) <= side / 2 / 0.95).all()
     corners = part.quantised(frame=Frame.around(*whole)).corners()
     assert np.array_equal(np.round((result.made.vertices + 1) * 64 - 0.5)[result.made.faces[: len(corners)]], corners)
-    with pytest.raises(MeshGPTError, match="does not hold"):
-        checkpoint().complete(part, box=(low, high - 1))
+    for box, says in [
+        ((low, high - 1), "does not hold"),
+        ((low, high[:2]), "no box"),
+        ((high, low), "no box"),
+        ((low - 1e4, high + 1e4), "too small in its box"),
+    ]:
+        with pytest.raises(MeshGPTError, match=says):
+            checkpoint().complete(part, box=box)
+    rounded = [np.round(corner.astype(float), 5) for corner in (low, high)]  # as one would type it
+    assert checkpoint().complete(part, box=rounded, seed=1)
+    with pytest.raises(MeshGPTError, match="no size"):
+        checkpoint().complete(TriangleMesh(np.ones((3, 3)), [[0, 1, 2]]))
+
+
+def test_learned_codes_are_completed_too() -> None:
+    """The given faces stay bit for bit although the autoencoder's codes say them less exactly."""
+    meshes = eight_meshes()
+    autoencoder = as_after_training(meshes)
+    torch.manual_seed(1)
+    model = MeshTransformer(autoencoder, dim=16, depth=1, heads=2, max_faces=40, completion=True)
+    with torch.no_grad():
+        model.head.gate.bias[-1] = -3.0
+    part = lower_half(meshes[-1].to_mesh())
+    for above in (True, False):
+        (result,) = Checkpoint(Path("learned"), {}, autoencoder, model.eval(), {}).complete(part, above=above, seed=3)
+        assert result.mesh.vertices[: len(part.vertices)].tobytes() == part.vertices.tobytes()
+        assert result.mesh.faces[: len(part.faces)].tobytes() == part.faces.tobytes()
+        assert result.mesh.report().degenerate == part.report().degenerate
+
+
+def test_a_completion_that_adds_nothing_is_not_the_best() -> None:
+    model = checkpoint(completion=True)
+    part = lower_half(MESHES[0])
+    (result,) = model.complete(part, "box", best_of=3, seed=1)
+    assert result.added > 0
+    codes = part.quantised().faces
+    nothing = GeneratedMesh(part, result.made.codes[: len(codes)], ended=False, seed=0, prompt="box", attempts=1)
+    kept = Kept(torch.from_numpy(result.made.codes[: len(codes)]), above=False)
+    assert np.isfinite(scores(model, [nothing, result.made], kept=kept)).all()
 
 
 def test_what_the_model_cannot_do_is_said() -> None:
@@ -88,7 +129,7 @@ def test_what_the_model_cannot_do_is_said() -> None:
     with pytest.raises(MeshGPTError, match="only go on above"):
         checkpoint().complete(part, above=False)
     large = [mesh for mesh, _ in procedural_meshes(200, seed=5) if len(mesh.quantised().faces) >= 60]
-    with pytest.raises(MeshGPTError, match="faces are kept"):
+    with pytest.raises(MeshGPTError, match="a mesh may have 60"):
         checkpoint().complete(large[0])
 
 

@@ -195,13 +195,17 @@ def test_given_faces_do_not_count_but_matter() -> None:
     model = small_model(completion=True)
     codes, lengths, conditions = sample_batch(model)
     kept = lengths // 2
+    given = torch.arange(codes.shape[1]) < kept[:, None]
+    changed = torch.where(given[:, :, None, None], (codes + 1) % 128, codes)
     with torch.no_grad():
         whole = model.nll(codes, lengths, conditions)
         rest = model.nll(codes, lengths, conditions, kept)
         nothing = model.nll(codes, lengths, conditions, lengths)
-        other = model.nll((codes + 1) % 128 * (codes.new_ones(1)), lengths, conditions, kept)
+        others = model.nll(changed, lengths, conditions, kept)
+        model.kept.zero_()
+        unmarked = model.nll(codes, lengths, conditions, kept)
     assert (0 < nothing).all() and (nothing < rest).all() and (rest < whole).all()
-    assert ((other - rest).abs() > 1e-3).all()
+    assert ((others - rest).abs() > 1e-3).all() and ((unmarked - rest).abs() > 1e-3).all()
 
 
 def test_probabilities_of_all_next_vertices_sum_to_one() -> None:
@@ -210,12 +214,22 @@ def test_probabilities_of_all_next_vertices_sum_to_one() -> None:
     codes = torch.from_numpy(np.random.default_rng(0).integers(8, size=(1, 4, 3, 2)))
     conditions = Conditions(VOCABULARY.encode(["box"]), torch.tensor([4.0]))
     with torch.inference_mode():
-        hidden = model.states(codes.flatten(1, 2), conditions).predict
-        gate = model.head.gate_logits(hidden, torch.arange(13)).softmax(-1)
+        flat = codes.flatten(1, 2)
+        states = model.states(flat, conditions)
+        gate = model.head.gate_logits(states.predict, torch.arange(13)).softmax(-1)
         assert torch.allclose(gate.sum(-1), torch.ones(1, 13)) and (gate[0, 1::3, END] < 1e-6).all()
         every = torch.cartesian_prod(torch.arange(8), torch.arange(8))
-        new = (-model.head.codes.nll(hidden[:, 5].expand(64, -1), every)).exp().sum()
-    assert math.isclose(float(new), 1.0, rel_tol=1e-5)
+        new = (-model.head.codes.nll(states.predict[:, 5].expand(64, -1), every)).exp().sum()
+        # All that slot 5 may be: each vertex so far, through any slot that held it, a new one, the end.
+        identity, head = model.identity(flat)[0, :5], model.head
+        query = head.queries(states.predict[:, 5:6], torch.tensor([5]))
+        scores = head.scores(query, head.keys(states.read[:, :5], torch.arange(5)))
+        total = 0.0
+        pointer = scores[0, 0].softmax(-1)
+        for vertex in identity.unique():
+            total += float(gate[0, 5, COPY] * pointer[identity == vertex].sum())
+        total += float(gate[0, 5, NEW] * new + gate[0, 5, END])
+    assert math.isclose(float(new), 1.0, rel_tol=1e-5) and math.isclose(total, 1.0, rel_tol=1e-5)
 
 
 def test_recomputing_saves_memory_and_changes_nothing() -> None:

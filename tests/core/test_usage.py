@@ -63,8 +63,9 @@ def test_the_usage_of_its_successors() -> None:
     again, _, codes = transformer.generate(texts=texts, cond_scale=3.0, max_faces=8, return_codes=True)
     assert torch.equal(again[mask], coordinates[mask])
     assert ((codes >= 0).flatten(2).all(dim=-1) == mask).all()
-    one, _ = transformer.generate(max_faces=4)
-    assert len(one) == 1
+    one, mask = transformer.generate(max_faces=4)
+    assert len(one) == 1 and 1 <= int(mask.sum()) <= 4
+    assert transformer.generate(texts="a chair", max_faces=4)[0].shape[0] == 1
 
 
 def test_padding_counts_for_nothing() -> None:
@@ -79,8 +80,40 @@ def test_mistakes_are_told() -> None:
         MeshTransformer(LatticeTokenizer(), width=3)
     with pytest.raises(MeshGPTError, match='no head "pointer"'):
         MeshTransformer(LatticeTokenizer(), head="pointer")
-    with pytest.raises(MeshGPTError, match="no codes"):
-        MeshTransformer(LatticeTokenizer())()
+    small = MeshTransformer(LatticeTokenizer(), dim=32, depth=1, heads=2, max_faces=12)
+    codes = torch.randint(0, 128, (2, 6, 3, 3))
+    for wrong, says in [
+        ((), "no codes"),
+        ((codes[0],), "shape"),
+        ((codes[..., :2],), "shape"),
+        ((torch.full_like(codes, -1),), "0 faces"),
+        ((codes.repeat(1, 3, 1, 1),), "18 faces"),
+        ((codes + 128,), "does not have"),
+    ]:
+        with pytest.raises(MeshGPTError, match=says):
+            small(*wrong)
+    with pytest.raises(MeshGPTError, match="a text a mesh"):
+        small(codes, texts=["one"])
+    for wish, says in [
+        ({"batch_size": 0}, "Nothing"),
+        ({"max_faces": 0}, "Nothing"),
+        ({"heat": 1}, "heat"),
+        ({"top_k": -1}, "top_k"),
+        ({"draws": 0}, "draws"),
+    ]:
+        with pytest.raises(MeshGPTError, match=says):
+            small.generate(**wish)
+    for sizes, says in [
+        ({"head": "attention", "head_width": 100}, "multiple of 8"),
+        ({"max_faces": 0}, "max_faces"),
+        ({"dropout": 1.5}, "dropout"),
+        ({"point_latents": -1}, "point_latents"),
+    ]:
+        with pytest.raises(MeshGPTError, match=says):
+            MeshTransformer(LatticeTokenizer(), **sizes)
+    deep = LatticeTokenizer([(2, 2, 2)] * 21)
+    with pytest.raises(MeshGPTError, match="tell apart"):
+        MeshTransformer(deep)
 
 
 def learn_by_heart(tokenizer: Tokenizer, meshes: list[np.ndarray], **options: object) -> MeshTransformer:

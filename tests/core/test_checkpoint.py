@@ -186,8 +186,9 @@ def test_the_best_of_several_is_the_one_that_fits_its_prompt() -> None:
     assert int(np.argmax(scores(checkpoint, meshes))) == 3
     cut = [made(codes, ended=index != 3) for index, codes in enumerate(coded)]
     assert best(checkpoint, cut) is not cut[3]  # a mesh that a limit cut off comes last
-    singles = [checkpoint.generate(NAMES[3], seed=seed, temperature=1.5)[0] for seed in range(5, 9)]
-    (chosen,) = checkpoint.generate(NAMES[3], best_of=4, seed=5, temperature=1.5)
+    wild = {"temperature": 3.0, "top_p": 1.0, "guidance": 0.0, "max_faces": 14}
+    singles = [checkpoint.generate(NAMES[3], seed=seed, **wild)[0] for seed in range(5, 9)]
+    (chosen,) = checkpoint.generate(NAMES[3], best_of=4, seed=5, **wild)
     assert chosen.seed == best(checkpoint, singles).seed and len({mesh.codes.tobytes() for mesh in singles}) > 1
     with pytest.raises(MeshGPTError, match="best of none"):
         checkpoint.generate(best_of=0)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from vector_quantize_pytorch.vector_quantize_pytorch import kmeans
 
+_AS_NEAR = 1e-5  # cells
 _CHUNK = 2048  # vectors searched together, so that memory does not grow with the mesh
 
 
@@ -55,7 +56,13 @@ def _beam(vectors: Tensor, codebooks: Sequence[Tensor], width: int) -> Tensor:
         parent, code = best // near.shape[-1], index.flatten(1).gather(1, best)
         codes = torch.cat([_rows(codes, parent), code[..., None]], dim=-1)
         residual = _rows(residual, parent) - codebook[code]
-    return codes[:, 0]  # topk sorts: the nearest comes first
+    # With one codebook for all levels two codes have the same sum in either order, and rounding would choose: of codes
+    # equally near the first in order is taken, level by level.
+    apart = residual.norm(dim=-1)
+    equal = apart <= apart.amin(dim=1, keepdim=True) + _AS_NEAR
+    for level in codes.unbind(dim=-1):
+        equal &= level == level.masked_fill(~equal, torch.iinfo(level.dtype).max).amin(dim=1, keepdim=True)
+    return _rows(codes, equal.int().argmax(dim=1, keepdim=True))[:, 0]
 
 
 def _rows(x: Tensor, index: Tensor) -> Tensor:

@@ -93,6 +93,18 @@ def test_a_wide_beam_finds_the_best_codes_of_all():
     assert error(4).mean() < error(1).mean()
 
 
+def test_rounding_does_not_choose_between_codes_of_the_same_sum():
+    """One codebook for both levels: a + b is b + a."""
+    generator = torch.Generator().manual_seed(0)
+    codebook = torch.randn(12, 3, generator=generator)
+    first, second = torch.randint(12, (2, 200), generator=generator)
+    vectors = codebook[first] + codebook[second]
+    noise = 1e-7 * torch.randn(2, 200, 3, generator=generator)
+    a, b = (nearest_codes(vectors + moved, [codebook, codebook], 12) for moved in noise)
+    assert torch.equal(a, b)
+    torch.testing.assert_close(codebook[a].sum(dim=1), vectors, atol=1e-4, rtol=0)
+
+
 def test_lookup_free_codes_are_those_of_the_library():
     """One channel an axis: its bits are the library's own, and the middle of a cell is the middle of its code."""
     cells = torch.randint(0, 128, (500, 3))

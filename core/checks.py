@@ -4,7 +4,21 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
 from .errors import MeshGPTError
+
+Config = TypeVar("Config")
+
+
+def with_options(config: Config, options: dict[str, Any], owner: str) -> Config:
+    """A config dataclass with some fields changed; raises MeshGPTError for options that it does not have."""
+    known = [field.name for field in fields(config)]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise MeshGPTError(f"The {owner} has no option {', '.join(unknown)}.", f"Options: {', '.join(known)}.")
+    return replace(config, **options)
 
 
 def need_at_least(least: float, config: object, *names: str) -> None:

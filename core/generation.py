@@ -232,14 +232,14 @@ class Sampler:
         ok = is_new | any_allowed
         # A look at is_new would make a GPU wait; a CPU has the value at hand, and saves the draw.
         if self.device.type != "cpu" or bool(is_new.any()):
-            named, accepted, codes = self._draw_named(slot, face, place, uniform[:, 2:], allowed)
+            named, accepted, codes, keys, points = self._draw_named(slot, face, place, uniform[:, 2:], allowed)
             vertex = torch.where(is_new, named, vertex)
             ok = torch.where(is_new, accepted, ok)
             is_new &= named == rules.vertex_count
             at = rules.vertex_count.clamp(max=self.codes.shape[1] - 1)
             rows = torch.arange(len(at), device=self.device)
             self.codes[rows, at] = torch.where(is_new[:, None], codes, self.codes[rows, at])
-            rules.add_vertex(is_new, self._keys(codes), self.model.tokenizer.positions(codes).float())
+            rules.add_vertex(is_new, keys, points)
         return vertex, ok, choice == END
 
     def _pointer_log_p(self, place: Tensor, vertex_span: int) -> Tensor:
@@ -254,9 +254,9 @@ class Sampler:
 
     def _draw_named(
         self, slot: int, face: list[Tensor], place: Tensor, uniform: Tensor, allowed: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """A vertex named by its codes: the first of K drawn ones that keeps the rules. Its id [B] (the count of
-        vertices for a new one), whether it keeps them [B], and its codes [B, D].
+        vertices for a new one), whether it keeps them [B], its codes [B, D], order key [B] and place [B, 3].
 
         A head that cannot copy names earlier vertices too; of one that can, such a name is a mistake.
         """
@@ -271,7 +271,7 @@ class Sampler:
             vertex = torch.where(known, which, vertex)
         first = accepted.int().argmax(dim=1)
         rows = torch.arange(len(first), device=self.device)
-        return vertex[rows, first], accepted.any(1), drawn[rows, first]
+        return vertex[rows, first], accepted.any(1), drawn[rows, first], keys[rows, first], points[rows, first]
 
     def _draw_codes(self, slot: int, face: list[Tensor], place: Tensor, uniform: Tensor) -> Tensor:
         """K vertices drawn for the slot, as codes [B, K, D]; codes that the order rules out are left out."""

@@ -108,8 +108,9 @@ class SpeculativeSampler(Sampler):
 
     def keep(self, codes: Tensor, above: bool) -> None:
         super().keep(codes, above)
-        self.draft.keep(codes, above)
-        self.draft_faces = len(codes)
+        if len(codes) < self.draft.max_faces:  # else it has no room to guess in
+            self.draft.keep(codes, above)
+            self.draft_faces = len(codes)
 
     def statistics(self) -> dict[str, Any]:
         """Faces guessed by the draft, and which share of them became the mesh's."""

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checks import need_at_least, need_shares
+from .checks import need_at_least, need_shares, with_options
 from .conditioning import Conditions, PrefixConditions, Vocabulary
 from .errors import MeshGPTError
 from .nn.code_heads import AttentionCodes, LinearCodes, MLPCodes
@@ -88,13 +88,7 @@ class MeshTransformer(nn.Module):
         **changes: Any,
     ) -> None:
         super().__init__()
-        unknown = set(changes) - {field.name for field in fields(TransformerConfig)}
-        if unknown:
-            raise MeshGPTError(
-                f"The transformer has no option {', '.join(sorted(unknown))}.",
-                f"Options: {', '.join(field.name for field in fields(TransformerConfig))}.",
-            )
-        self.config = config = replace(config or TransformerConfig(), **changes)
+        self.config = config = with_options(config or TransformerConfig(), changes, "transformer")
         self.tokenizer_ref = [tokenizer]  # in a list: a learned tokenizer is not a part of these parameters
         self.vocabulary = vocabulary = vocabulary or Vocabulary()
         sizes = tokenizer.codebook_sizes

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Causal SAGEConv: each vertex slot gathers from the faces around its vertex that came before its own face.
 
+Not torch-geometric's: generating must not need that package, and has running sums instead of edges. The tests compare.
+
 Shapes: B batch, N slots, V vertices, d width.
 """
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..checks import with_options
 from ..environment import MissingPackageError
 from ..errors import MeshGPTError
 from ..mesh import LatticeMesh, TriangleMesh
@@ -44,13 +45,7 @@ class MeshAutoencoder(nn.Module):
 
     def __init__(self, config: AutoencoderConfig | None = None, **changes: Any) -> None:
         super().__init__()
-        unknown = set(changes) - {field.name for field in fields(AutoencoderConfig)}
-        if unknown:
-            raise MeshGPTError(
-                f"The autoencoder has no option {', '.join(sorted(unknown))}.",
-                f"Options: {', '.join(field.name for field in fields(AutoencoderConfig))}.",
-            )
-        self.options = options = replace(config or AutoencoderConfig(), **changes)
+        self.options = options = with_options(config or AutoencoderConfig(), changes, "autoencoder")
         self.levels = options.num_discrete_coors
         self.half_side = self.levels / 2  # of the lattice, in cells
         self.quantizer = _quantizer(options)

@@ -146,6 +146,24 @@ def test_where_the_draft_has_no_room_the_model_goes_on_alone() -> None:
     assert 0 < sampler.guessed <= 6
 
 
+@pytest.mark.parametrize("room", [4, 12])
+def test_completion_with_a_draft_is_the_same_too(room: int) -> None:
+    """Also where the draft has less room than faces are given."""
+    model, draft = small_model(max_faces=24, completion=True), small_model(max_faces=room, completion=True)
+    with torch.no_grad():
+        model.head.gate.bias[-1] = -9.0
+    codes = torch.from_numpy(model.tokenizer.encode(eight_meshes()[0]))[:6]
+    config, asked = SamplingConfig(temperature=0), model.conditions(["box"])
+    plainly = Sampler(model, asked, [1], config, 24)
+    drafted = SpeculativeSampler(model, asked, draft, draft.conditions(["box"]), 1, config, 24)
+    made = []
+    for sampler in (plainly, drafted):
+        sampler.keep(codes, above=False)
+        made.append(next(e.mesh for e in sampler.stream() if isinstance(e, MeshEvent)))
+    assert np.array_equal(made[0].codes, made[1].codes) and len(made[0].codes) > len(codes)
+    assert (drafted.guessed > 0) == (room > len(codes))
+
+
 def _same_distribution(a: Counter, b: Counter) -> float:
     """p-value of two samples having one distribution; rare outcomes count together."""
     common = [key for key in a if a[key] + b[key] >= 20]

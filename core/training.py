@@ -66,6 +66,7 @@ class TrainingConfig:
     ema: float = 0.998  # decay of the averaged weights, which are validated and exported
     accumulate: int = 1  # batches a step
     mixed_precision: Precision = "auto"  # auto: bf16 where the machine is faster with it
+    compile: bool = False  # let torch.compile fuse the model's parts: faster steps after a slow first one
     shard: bool = False  # divide weights and optimiser over the processes (FSDP), for large models
     tracker: str = ""  # also log to these, e.g. tensorboard,wandb
     seed: int = 0  # of weights, batches and augmentation
@@ -110,6 +111,9 @@ class Task(Protocol):
         """ "loss", to minimise, and metrics without gradient: all divided by `totals`, the size of the whole of which
         the batch is a share, so that they add up over the shares. `last`: no share of this step follows here.
         """
+
+    def compile(self) -> None:
+        """Let torch.compile fuse parts of the model."""
 
     def export(self, folder: Path, metrics: dict[str, Any]) -> None:
         """Write the checkpoint of `model` as it stands."""
@@ -170,6 +174,8 @@ class Trainer:
             task.start()
         # A sharded model cannot be exported; this one takes its weights in the end.
         self._unsharded = copy.deepcopy(self.model).cpu() if self.sharded and self.first else None
+        if config.compile:
+            task.compile()
         self._prepare()
         self.step = self.epoch = self.index = 0
         self.best = math.inf

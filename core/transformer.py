@@ -117,6 +117,13 @@ class MeshTransformer(nn.Module):
         octaves = torch.pi * 2.0 ** torch.arange(_COORDINATE_OCTAVES)
         self.register_buffer("octaves", octaves, persistent=False)
 
+    def compile_parts(self) -> None:
+        """Compile the blocks of the trunk and the head, which training spends its time in; needs a C++ compiler."""
+        inner = self.steps.inner.blocks if isinstance(self.steps, FaceSteps) else ()
+        for block in [*self.trunk.blocks, *inner]:
+            block.compile()
+        self.head.nll = torch.compile(self.head.nll)
+
     def _build_head(self, sizes: Sequence[int]) -> CopyHead | PlainHead:
         config = self.config
         if config.step == "code":

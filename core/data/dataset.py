@@ -6,20 +6,25 @@ family.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
+from .captions import captions
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One mesh and what is known of it. `family`: variants of one asset share it, and stay on one side of a split."""
+    """One mesh and what is known of it. `family`: variants of one asset share it, and stay on one side of a split.
+    `derived_from`: the mesh of which this one is a level of detail, None for what is as its artist made it.
+    """
 
     mesh: TriangleMesh
     label: str
@@ -27,19 +32,15 @@ class Sample:
     theme: str = ""
     category: str = ""
     family: tuple[str, ...] = ()
+    derived_from: str | None = None
+
+    @property
+    def kin(self) -> tuple[str, ...]:
+        return self.family or (self.label,)
 
     def prompts(self) -> list[tuple[str, float]]:
         """Prompts that describe the mesh, with the weight that each has in training."""
-        choices = [(self.label, 0.6)]
-        if self.head and self.head != self.label:
-            choices.append((self.head, 0.15))
-        if self.theme:
-            choices.append((f"{self.theme} {self.label}", 0.15))
-        if self.category:
-            noun = self.head or self.label
-            kinds = [kind for kind in self.category.split("/") if kind != noun]
-            choices.append((" ".join([*kinds, noun]), 0.1))
-        return choices
+        return captions(self.label, self.head, self.theme, self.category)
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,27 @@ class MeshDataset:
             )
         return MeshDataset(kept, self.source, self.skipped)
 
+    def fitting(self, levels: int, max_lost: float) -> MeshDataset:
+        """Without the meshes that lose more than that share of their faces on a lattice of so many levels: thin parts
+        fall together there.
+        """
+        kept = tuple(s for s in self.samples if _kept_faces(s.mesh, levels) >= (1 - max_lost) * len(s.mesh.faces))
+        lost = len(self) - len(kept)
+        if not kept:
+            raise MeshGPTError("All meshes are too fine for this lattice.", "Raise --max-lost, or leave parts out.")
+        skipped = (*self.skipped, f"{lost} meshes too fine for the lattice") if lost else self.skipped
+        return MeshDataset(kept, self.source, skipped)
+
     def split(self, fraction: float = 0.05, seed: int = 0) -> tuple[MeshDataset, MeshDataset]:
-        """Training and validation part; all samples of a family are on the same side."""
-        families = sorted({s.family or (s.label,) for s in self.samples})
-        order = np.random.default_rng(seed).permutation(len(families))
-        held_out = (
-            {families[i] for i in order[: max(1, round(len(families) * fraction))]} if len(families) > 1 else set()
-        )
-        train = tuple(s for s in self.samples if (s.family or (s.label,)) not in held_out)
-        validation = tuple(s for s in self.samples if (s.family or (s.label,)) in held_out)
+        """Training and validation part; all samples of a family are on the same side.
+
+        A family's side follows from its name and the seed alone, so it stays there whatever else joins the data. What
+        is a level of detail of another mesh is not validated on: it is not as an artist made it.
+        """
+        place = {family: _place(family, seed) for family in {sample.kin for sample in self.samples}}
+        bound = max(fraction, min(place.values())) if len(place) > 1 else -1.0
+        train = tuple(s for s in self.samples if place[s.kin] > bound)
+        validation = tuple(s for s in self.samples if place[s.kin] <= bound and s.derived_from is None)
         return MeshDataset(train, self.source), MeshDataset(validation or train, self.source)
 
     def words(self) -> list[str]:
@@ -82,6 +95,19 @@ class MeshDataset:
         from ..conditioning import Vocabulary
 
         return sorted({w for s in self.samples for prompt, _ in s.prompts() for w in Vocabulary.split(prompt)})
+
+
+def _kept_faces(mesh: TriangleMesh, levels: int) -> int:
+    try:
+        return len(mesh.quantised(levels).faces)
+    except MeshGPTError:
+        return 0
+
+
+def _place(family: tuple[str, ...], seed: int) -> float:
+    """Where in [0, 1) a family stands in the order in which families are held out."""
+    digest = hashlib.sha256("/".join((str(seed), *family)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def load_dataset(source: str | Path, seed: int = 0) -> MeshDataset:
@@ -110,10 +136,13 @@ def _procedural(name: str, seed: int) -> MeshDataset:
     return MeshDataset(tuple(samples), f"{count} procedural shapes")
 
 
-def _from_archive(path: Path) -> MeshDataset:
-    """vertices [sum V, 3], faces [sum F, 3] local to each mesh, vertex_offsets and face_offsets [M + 1]; records in
-    the .json.
+def read_archive(path: str | Path) -> tuple[list[tuple[TriangleMesh, dict[str, Any]]], list[str]]:
+    """Meshes with their records, and what had to be left out and why.
+
+    The .npz holds vertices [sum V, 3], faces [sum F, 3] local to each mesh, vertex_offsets and face_offsets [M + 1]; the
+    .json beside it a list of records. Raises MeshGPTError when they cannot be read.
     """
+    path = Path(path)
     records_path = path.with_suffix(".json")
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -125,19 +154,29 @@ def _from_archive(path: Path) -> MeshDataset:
     records = json.loads(records_path.read_text()) if records_path.is_file() else [{}] * count
     if len(records) != count:
         raise MeshGPTError(f'"{records_path.name}" has {len(records)} records for {count} meshes.', "Write both again.")
-    samples, skipped = [], []
+    found, skipped = [], []
     for index, record in enumerate(records):
         v = vertices[vertex_offsets[index] : vertex_offsets[index + 1]]
         f = faces[face_offsets[index] : face_offsets[index + 1]]
-        label = record.get("label") or record.get("name") or "mesh"
         try:
-            mesh = TriangleMesh(v, f)
+            found.append((TriangleMesh(v, f), record))
         except MeshGPTError as error:
-            skipped.append(f"{label}: {error.message}")
-            continue
+            skipped.append(f"{_label_of(record)}: {error.message}")
+    return found, skipped
+
+
+def _label_of(record: dict[str, Any]) -> str:
+    return record.get("label") or record.get("name") or "mesh"
+
+
+def _from_archive(path: Path) -> MeshDataset:
+    meshes, skipped = read_archive(path)
+    samples = []
+    for mesh, record in meshes:
+        label = _label_of(record)
         family = (record.get("creator", ""), label)
-        category, theme = record.get("category", ""), record.get("theme", "")
-        samples.append(Sample(mesh, label, record.get("head", ""), theme, category, family))
+        category, theme, of = record.get("category", ""), record.get("theme", ""), record.get("derived", {}).get("of")
+        samples.append(Sample(mesh, label, record.get("head", ""), theme, category, family, of))
     return MeshDataset(tuple(samples), f"{path.stem} ({len(samples)} meshes)", tuple(skipped))
 
 

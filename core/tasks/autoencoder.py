@@ -18,6 +18,7 @@ from ..checkpoint import save_checkpoint
 from ..checks import need_at_least, need_shares
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset
+from ..errors import MeshGPTError
 from ..mesh import LatticeMesh
 from ..tokenizers.autoencoder import AutoencoderConfig, MeshAutoencoder
 
@@ -98,6 +99,11 @@ class AutoencoderTask:
         self.model.quantizer.more_follows = not last
         losses = self.model.loss(batch, totals)
         return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
+
+    def compile(self) -> None:
+        raise MeshGPTError(
+            "An autoencoder cannot be compiled: its batches have ever new shapes.", "Leave --compile out."
+        )
 
     def _first_meshes(self) -> list[LatticeMesh]:
         meshes: list[LatticeMesh] = []

@@ -21,6 +21,7 @@ from ..conditioning import Conditions, Vocabulary
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset, Sample, epoch_batches, length_buckets
 from ..data.subsets import draw_subset
+from ..mesh import LatticeMesh
 from ..surface import draw_points
 from ..tokenizers import Tokenizer
 from ..transformer import MeshTransformer, TransformerConfig, pad_codes
@@ -43,6 +44,8 @@ class TransformerTaskConfig:
     balance: float = 0.5  # 0: take part as often as there are meshes; 1: head nouns alike
     common: int = 10  # meshes of a head noun from which on they take part less often
     long: int = 100  # faces from which on a mesh takes part less often
+    derived: float = 0.5  # how often the levels of detail of a mesh take part, all together
+    max_lost: float = 0.1  # meshes that lose more of their faces to the lattice are left out
     drop_prompt: float = 0.1  # of the prompt
     drop_count: float = 0.3  # of the face count
     drop_word: float = 0.1  # of the meaning of known words: they are seen by their n-grams only
@@ -50,14 +53,17 @@ class TransformerTaskConfig:
     drop_category: float = 0.5  # of the category
     points: int = 512  # points of a point cloud, where the model has that condition
     drop_points: float = 0.7  # of the point cloud
+    drop_beside_points: float = 0.5  # of the prompt of a mesh whose point cloud is given
+    point_noise: float = 0.01  # most that points are moved, standard deviation in lattice units (the box is 2 wide)
     keep: float = 0.3  # probability that a set of faces is given, where the model learns completion
     validation_fraction: float = 0.05  # share of the families held out
     seed: int = 0
 
     def __post_init__(self) -> None:
         need_at_least(1, self, "faces_per_batch", "common", "long", "points")
-        need_at_least(0, self, "balance", "seed")
+        need_at_least(0, self, "balance", "seed", "derived", "point_noise")
         need_shares(self, "drop_prompt", "drop_count", "drop_word", "drop_category", "drop_points", "keep")
+        need_shares(self, "max_lost", "drop_beside_points")
         need_shares(self, "validation_fraction")
 
 
@@ -75,7 +81,7 @@ class TransformerTask:
     def __init__(self, dataset: MeshDataset, tokenizer: Tokenizer, config: TransformerTaskConfig | None = None) -> None:
         self.config = config = config or TransformerTaskConfig()
         self.tokenizer = tokenizer
-        self.dataset = dataset.filtered(config.model.max_faces)
+        self.dataset = dataset.filtered(config.model.max_faces).fitting(tokenizer.levels, config.max_lost)
         self.train, self.validation = self.dataset.split(config.validation_fraction)
         torch.manual_seed(config.seed)
         self.model = MeshTransformer(
@@ -100,7 +106,9 @@ class TransformerTask:
         config = self.config
         common = [min(1.0, config.common / heads[sample.head]) ** config.balance for sample in self.train]
         long = [min(1.0, config.long / len(sample.mesh.faces)) for sample in self.train]
-        return np.asarray(common) * long
+        levels = Counter(sample.derived_from for sample in self.train)
+        derived = [1.0 if (of := s.derived_from) is None else min(1.0, config.derived / levels[of]) for s in self.train]
+        return np.asarray(common) * long * derived
 
     def _batches(self, epoch: int | None) -> list[tuple[int, list[int]]]:
         if epoch is None:
@@ -115,6 +123,10 @@ class TransformerTask:
 
     def start(self) -> None:
         """Nothing has to be learnt before the first step."""
+
+    def compile(self) -> None:
+        """Let torch.compile fuse what a step spends its time in; losses stay the same up to rounding."""
+        self.model.compile_parts()
 
     def batch_sizes(self, epoch: int | None) -> list[int]:
         """Meshes in each batch of an epoch; None stands for the validation set."""
@@ -152,11 +164,20 @@ class TransformerTask:
         if self.model.vocabulary.categories and rng.random() >= config.drop_category:
             category = self._known(sample.category)
         if model.point_latents and rng.random() >= config.drop_points:
-            points = draw_points(mesh.to_mesh().vertices[mesh.faces].astype(np.float64), config.points, rng)
+            points = self._points(mesh, rng)
+            no_prompt |= rng.random() < config.drop_beside_points
         if model.completion and rng.random() < config.keep:
             given = draw_subset(mesh, rng)
             codes, kept = np.concatenate([codes[given], codes[~given]]), int(given.sum())
         return _Drawn(codes, kept, "" if no_prompt else prompt, known, faces, category, points)
+
+    def _points(self, mesh: LatticeMesh, rng: np.random.Generator) -> np.ndarray:
+        """Points on the surface, moved and their normals turned a little: scans and sculpts are never quite there."""
+        points = draw_points(mesh.to_mesh().vertices[mesh.faces].astype(np.float64), self.config.points, rng)
+        noise = rng.uniform(0, self.config.point_noise) * rng.normal(size=points.shape)
+        points += noise * np.repeat([1.0, 10.0], 3)
+        points[:, 3:] /= np.linalg.norm(points[:, 3:], axis=1, keepdims=True).clip(1e-9)
+        return points
 
     def _known(self, category: str) -> str:
         return category if category in self.model.vocabulary.categories else ""

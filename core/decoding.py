@@ -86,6 +86,10 @@ class Decoding:
         head, places = self.model.head, place.repeat(self.groups)
         return head.scores(head.queries(self.hidden, places)[:, None], self.pointer_keys[:, :span])[:, 0]
 
+    def edge_bias(self, features: Tensor) -> Tensor:
+        """What edge features [B, V, E] add to the logits of pointing at vertices, [G B, V]."""
+        return self.model.head.edge_bias(self.hidden, features.repeat(self.groups, 1, 1))
+
     def code_context(self, draws: int) -> Tensor:
         """What the codes of a vertex are read from, each row `draws` times over [G B K, ...]."""
         return self.model.head.codes.context(self.hidden).repeat_interleave(draws, dim=0)

@@ -163,7 +163,7 @@ class Sampler:
             rows = torch.arange(len(vertex), device=self.device)
             self.slot_vertex[rows, place] = vertex
             self._read(self.codes[rows, vertex], vertex, slot, place)
-        self.rules.add_face(kept, face, counts)
+        self.rules.add_face(kept, face, counts, max(self.face_counts) + 1)
         self.rules.vertex_count = torch.where(kept, self.rules.vertex_count, before)
         self.dead_ends[rows, face[0]] += 1
         self.dead_ends.masked_fill_(kept[:, None], 0)
@@ -226,7 +226,7 @@ class Sampler:
 
         vertex, ok = torch.zeros_like(choice), any_allowed
         if copies:
-            pointer = self._pointer_log_p(place, vertex_span).masked_fill(~allowed, HIDDEN)
+            pointer = self._pointer_log_p(slot, face, place, face_span, vertex_span).masked_fill(~allowed, HIDDEN)
             vertex = self._pick((slot, "copy"), self._probabilities(pointer), uniform[:, 1]) * any_allowed
         is_new = choice == NEW
         ok = is_new | any_allowed
@@ -242,15 +242,21 @@ class Sampler:
             rules.add_vertex(is_new, keys, points)
         return vertex, ok, choice == END
 
-    def _pointer_log_p(self, place: Tensor, vertex_span: int) -> Tensor:
-        """Log-probability [B, vertex_span] of copying each earlier vertex: its slots summed."""
+    def _pointer_log_p(
+        self, slot: int, face: list[Tensor], place: Tensor, face_span: int, vertex_span: int
+    ) -> Tensor:
+        """Log-probability [B, vertex_span] of copying each earlier vertex, up to a constant: its slots summed."""
         places = place.repeat(len(self.guidance))
         scores = self.state.pointer_scores(place, vertex_span)
         slots = torch.arange(vertex_span, device=self.device)
         p = scores.masked_fill(slots >= places[:, None], HIDDEN).softmax(-1)
         owner = self.slot_vertex[:, :vertex_span].repeat(len(self.guidance), 1)
         p = p.masked_fill(slots >= places[:, None], 0.0)
-        return self.guidance.join(torch.zeros_like(p).scatter_add(1, owner, p).clamp(min=1e-30).log())
+        log_p = torch.zeros_like(p).scatter_add(1, owner, p).clamp(min=1e-30).log()
+        if self.model.config.edges:
+            features = self.rules.edge_features(slot, face, face_span, vertex_span)
+            log_p = log_p + self.state.edge_bias(features)
+        return self.guidance.join(log_p)
 
     def _draw_named(
         self, slot: int, face: list[Tensor], place: Tensor, uniform: Tensor, allowed: Tensor

@@ -14,6 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .nn.edges import EdgeCounts
+
 _NO_AREA = 1e-6  # of a parallelogram in [-1, 1]: a 128-lattice has none between 0 and 2e-4
 
 
@@ -32,11 +34,13 @@ class FaceRules:
         self.points = torch.zeros(rows, vertices, 3, device=device)
         self.vertex_count = torch.zeros(rows, dtype=torch.long, device=device)
         self.last = torch.full((rows, 3), -1, dtype=torch.long, device=device)  # order keys of the last face
+        self.edges = EdgeCounts(rows, vertices, device)
 
     def select(self, rows: Tensor) -> None:
         """Keep only these rows of the batch."""
         for name in ("faces", "keys", "points", "vertex_count", "last"):
             setattr(self, name, getattr(self, name)[rows])
+        self.edges.select(rows)
 
     def clone(self) -> FaceRules:
         """A copy that can go another way."""
@@ -44,6 +48,7 @@ class FaceRules:
         copy.ordered, copy.manifold = self.ordered, self.manifold
         for name in ("faces", "keys", "points", "vertex_count", "last"):
             setattr(copy, name, getattr(self, name).clone())
+        copy.edges = self.edges.clone()
         return copy
 
     def candidates(self, slot: int, face: list[Tensor], face_span: int, vertex_span: int) -> Tensor:
@@ -76,6 +81,10 @@ class FaceRules:
                 enters = torch.where(following == first, faces, vertex_span).flatten(1)
                 blocked.scatter_(1, enters, True)
         return allowed & ~blocked[:, :vertex_span]
+
+    def edge_features(self, slot: int, face: list[Tensor], face_span: int, vertex_span: int) -> Tensor:
+        """What the edges so far say of the vertices for the slot, bool [B, vertex_span, E]; see `nn/edges.py`."""
+        return self.edges.features(slot, face, self.faces[:, :face_span], vertex_span)
 
     def in_order(self, slot: int, face: list[Tensor], keys: Tensor) -> Tensor:
         """Whether vertices with order keys [B, M] keep the canonical order in the slot, bool [B, M]."""
@@ -140,6 +149,9 @@ class FaceRules:
         size, count = len(keys), faces.shape[1]
         self.keys[:, :size], self.points[:, :size] = keys, points
         self.vertex_count[:] = size
+        everywhere = torch.ones(len(faces), dtype=torch.bool, device=faces.device)
+        for number in range(count):
+            self.edges.add_face(everywhere, list(faces[:, number].unbind(dim=1)), faces[:, :number])
         self.faces[:, :count] = faces
         if above:
             self.last = self.keys.gather(1, faces[:, -1])
@@ -152,9 +164,10 @@ class FaceRules:
         self.points[rows, at] = torch.where(is_new[:, None], points, self.points[rows, at])
         self.vertex_count = self.vertex_count + is_new
 
-    def add_face(self, kept: Tensor, face: list[Tensor], at: Tensor) -> None:
-        """Append the face in the rows where kept [B], as face number at [B]."""
+    def add_face(self, kept: Tensor, face: list[Tensor], at: Tensor, span: int = 0) -> None:
+        """Append the face in the rows where kept [B], as face number at [B]; no row has `span` faces, if given."""
         ids = torch.stack(face, dim=-1)
         rows = torch.arange(len(ids), device=ids.device)
+        self.edges.add_face(kept, face, self.faces[:, : span or self.faces.shape[1]])
         self.faces[rows, at] = torch.where(kept[:, None], ids, self.faces[rows, at])
         self.last = torch.where(kept[:, None], self.keys.gather(1, ids), self.last)

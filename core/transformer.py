@@ -47,6 +47,7 @@ class TransformerConfig:
     head_depth: int = 3  # layers of the network that names codes
     face_depth: int = 1  # blocks of the network that goes through the vertices of a face, with step "face"
     neighbours: bool = False  # causal SAGEConv: slots gather from earlier faces around their vertex
+    edges: bool = False  # the pointer of head "copy" knows which edges are open, half used and used up
     point_latents: int = 0  # tokens a point cloud becomes; 0: no such condition
     completion: bool = False  # learn to complete any set of faces
     max_faces: int = 400  # faces of a mesh at most, in training and generation
@@ -62,6 +63,8 @@ class TransformerConfig:
                 f"A transformer of width {self.dim} with {self.heads} heads cannot be built.",
                 "The width must be a multiple of twice the number of heads.",
             )
+        if self.edges and (self.head != "copy" or self.step == "code"):
+            raise MeshGPTError("Edges help a pointer, and this head has none.", 'Take head "copy", or no edges.')
         if self.head == "attention" and self.head_width % 8:
             raise MeshGPTError(
                 f"An attention head of width {self.head_width} cannot be built.", "The width must be a multiple of 8."
@@ -131,7 +134,7 @@ class MeshTransformer(nn.Module):
         kind = AttentionCodes if config.head == "attention" else MLPCodes
         codes = kind(config.dim, sizes, config.head_width, config.head_depth)
         if config.head == "copy":
-            return CopyHead(config.dim, codes, 3 * config.max_faces + 1)
+            return CopyHead(config.dim, codes, 3 * config.max_faces + 1, config.edges)
         return PlainHead(config.dim, codes)
 
     @property

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Put archives of meshes together into one to train on, with levels of detail by Blender's Decimate.
 
-As MeshGPT does (arXiv 2311.15475, section 4): planar decimation at several angles, those kept that stay near the source.
-Meshes that are too dense also come down by collapsing edges, first freed of flat edges. Each record of a decimated mesh says
-under `derived` from which mesh, how, and how far (largest distance in shares of the longest side).
+As MeshGPT does (arXiv 2311.15475, section 4): planar decimation at several angles, those kept that stay near the
+source. Meshes that are too dense also come down by collapsing edges, first freed of flat edges. Each record of a
+decimated mesh says under `derived` from which mesh, how, and how far (in shares of the longest side).
 
 .venv/bin/python tools/prepare_data.py meshes.npz more.npz --out .data/train
 """

@@ -139,8 +139,8 @@ def _procedural(name: str, seed: int) -> MeshDataset:
 def read_archive(path: str | Path) -> tuple[list[tuple[TriangleMesh, dict[str, Any]]], list[str]]:
     """Meshes with their records, and what had to be left out and why.
 
-    The .npz holds vertices [sum V, 3], faces [sum F, 3] local to each mesh, vertex_offsets and face_offsets [M + 1]; the
-    .json beside it a list of records. Raises MeshGPTError when they cannot be read.
+    The .npz holds vertices [sum V, 3], faces [sum F, 3] local to each mesh, vertex_offsets and face_offsets [M + 1];
+    the .json beside it a list of records. Raises MeshGPTError when they cannot be read.
     """
     path = Path(path)
     records_path = path.with_suffix(".json")

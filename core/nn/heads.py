@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attention import rotary_table, rotate
+from .edges import FEATURES, dense_ids, edge_features
 from .steps import SlotStates
 
 COPY, NEW, END = 0, 1, 2
@@ -31,11 +32,12 @@ class CopyHead(nn.Module):
 
     copies = True
 
-    def __init__(self, dim: int, codes: nn.Module, capacity: int) -> None:
+    def __init__(self, dim: int, codes: nn.Module, capacity: int, edges: bool = False) -> None:
         super().__init__()
         self.gate = nn.Linear(dim, 3)
         self.query = nn.Linear(dim, dim, bias=False)
         self.key = nn.Linear(dim, dim, bias=False)
+        self.edges = nn.Linear(dim, FEATURES) if edges else None
         self.codes = codes
         cos, sin = rotary_table(capacity, dim)
         self.register_buffer("cos", cos, persistent=False)
@@ -61,6 +63,10 @@ class CopyHead(nn.Module):
         """Queries [B, Q, d] against keys [B, N, d] -> logits [B, Q, N]."""
         return (queries @ keys.transpose(-1, -2)).float() / 8.0
 
+    def edge_bias(self, hidden: Tensor, features: Tensor) -> Tensor:
+        """What states [..., d] add to the logits of vertices with edge features [..., V, E]: [..., V]."""
+        return (features.to(hidden.dtype) @ self.edges(hidden)[..., None])[..., 0].float()
+
     def nll(self, states: SlotStates, codes: Tensor, identity: Tensor, span: tuple[Tensor, Tensor]) -> Tensor:
         """Negative log-likelihood in nats, one number a mesh [B].
 
@@ -72,6 +78,10 @@ class CopyHead(nn.Module):
         vertex, end = counted(place, span)
 
         scores = self.scores(self.queries(hidden, place), self.keys(states.read, place[:-1]))
+        if self.edges is not None:
+            ids = dense_ids(identity)
+            bias = self.edge_bias(hidden[:, :-1], edge_features(ids, int(ids.max()) + 1))
+            scores = scores + F.pad(bias.gather(2, ids[:, None].expand(-1, slots, -1)), (0, 0, 0, 1))
         seen = place[:-1] < place[:, None]
         scores = scores.masked_fill(~seen, HIDDEN)
         target = F.pad(identity, (0, 1), value=-1)

@@ -16,6 +16,7 @@ from core import LatticeTokenizer, MeshGPTError, MeshTransformer
 from core.conditioning import Conditions, Vocabulary
 from core.data.shapes import procedural_meshes
 from core.decoding import Decoding, start_decoding
+from core.nn.edges import EdgeCounts
 from core.nn.heads import COPY, END, NEW
 from core.tokenizers.lattice import COARSE_TO_FINE
 from core.transformer import TransformerConfig, pad_codes
@@ -25,7 +26,9 @@ VOCABULARY = Vocabulary(["box", "round", "table"], buckets=64, categories=["furn
 
 VARIANTS = {
     "copy-vertex": {},
+    "copy-vertex-edges": {"edges": True},
     "copy-face": {"step": "face"},
+    "copy-face-edges": {"step": "face", "edges": True},
     "mlp-vertex": {"head": "mlp"},
     "mlp-face": {"head": "mlp", "step": "face"},
     "attention-vertex": {"head": "attention"},
@@ -127,6 +130,7 @@ def stepwise_nll(model: MeshTransformer, codes: torch.Tensor, lengths: torch.Ten
     total = torch.zeros(rows)
     seen: list[dict[int, int]] = [{} for _ in range(rows)]  # identity -> vertex id
     owner = torch.zeros(rows, span, dtype=torch.long)
+    counts, faces = EdgeCounts(rows, span, codes.device), torch.full((rows, model.config.max_faces, 3), -1)
     for face in range(int(lengths.max()) + 1):
         total -= state.gate_logits(0).log_softmax(-1)[:, END] * (lengths == face)
         if face == lengths.max():
@@ -137,6 +141,9 @@ def stepwise_nll(model: MeshTransformer, codes: torch.Tensor, lengths: torch.Ten
             place, current = torch.full((rows,), slot), codes[:, face, corner]
             gate = state.gate_logits(corner).log_softmax(-1)
             context, named = state.code_context(1), torch.zeros(rows)
+            bias = torch.zeros(rows, span)
+            if model.config.edges:
+                bias = state.edge_bias(counts.features(corner, ids, faces, span))
             for level in range(codes.shape[-1]):
                 log_p = state.code_logits(context, level).log_softmax(-1)
                 named += log_p.gather(1, current[:, level : level + 1])[:, 0]
@@ -147,12 +154,14 @@ def stepwise_nll(model: MeshTransformer, codes: torch.Tensor, lengths: torch.Ten
                 vertex = seen[row].setdefault(key, len(seen[row]))
                 log_p = gate[row, NEW] + named[row]
                 if known and state.copies:
-                    scores = state.pointer_scores(place, slot)[row].log_softmax(-1)
-                    log_p = gate[row, COPY] + scores[owner[row, :slot] == vertex].logsumexp(-1)
+                    scores = state.pointer_scores(place, slot)[row] + bias[row, owner[row, :slot]]
+                    log_p = gate[row, COPY] + scores.log_softmax(-1)[owner[row, :slot] == vertex].logsumexp(-1)
                 owner[row, slot] = vertex
                 total[row] -= log_p * (face < lengths[row])
             ids.append(owner[:, slot].clone())
             state.read(current, ids[-1], corner, place)
+        counts.add_face(everyone, ids, faces)
+        faces[:, face] = torch.stack(ids, dim=-1)
         state.end_face(everyone, ids, face + 1)
     return total
 

@@ -242,9 +242,7 @@ class Sampler:
             rules.add_vertex(is_new, keys, points)
         return vertex, ok, choice == END
 
-    def _pointer_log_p(
-        self, slot: int, face: list[Tensor], place: Tensor, face_span: int, vertex_span: int
-    ) -> Tensor:
+    def _pointer_log_p(self, slot: int, face: list[Tensor], place: Tensor, face_span: int, vertex_span: int) -> Tensor:
         """Log-probability [B, vertex_span] of copying each earlier vertex, up to a constant: its slots summed."""
         places = place.repeat(len(self.guidance))
         scores = self.state.pointer_scores(place, vertex_span)

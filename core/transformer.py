@@ -121,11 +121,18 @@ class MeshTransformer(nn.Module):
         self.register_buffer("octaves", octaves, persistent=False)
 
     def compile_parts(self) -> None:
-        """Compile the blocks of the trunk and the head, which training spends its time in; needs a C++ compiler."""
+        """Compile what training spends its time in; needs a C++ compiler.
+
+        Part by part: fused into one, the parts of the head compute each other's results again and again.
+        """
         inner = self.steps.inner.blocks if isinstance(self.steps, FaceSteps) else ()
         for block in [*self.trunk.blocks, *inner]:
             block.compile()
-        self.head.nll = torch.compile(self.head.nll)
+        if self.neighbours is not None:
+            self.neighbours.compile()
+        head = self.head
+        if isinstance(head, CopyHead):
+            head.edge_bias, head.copied = torch.compile(head.edge_bias), torch.compile(head.copied)
 
     def _build_head(self, sizes: Sequence[int]) -> CopyHead | PlainHead:
         config = self.config

@@ -3,7 +3,8 @@
 """`make models`: the data, then each model of the extension by its recipe, from the archives of meshes alone.
 
 Every step goes on where it stopped. A recipe is the options of `python -m core train`, so what is not named here is its
-default. The finished models lie in RUNS/<name>/model; `tools/bundle_model.py` measures them and puts them in core/weights.
+default. The finished models lie in WORK/<name>/model; `tools/bundle_model.py` measures them and puts them in
+core/weights.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ LIMIT = "--max-faces 800"
 TRUNK = f"--step face --neighbours --edges --completion --point-latents 32 {LIMIT} --faces-per-batch 3072 --compile"
 # Name -> what to train, with which options, over which other model.
 RECIPES: dict[str, tuple[str, str, str | None]] = {
-    "meshgpt-lowpoly": ("transformer", f"{TRUNK} --steps 7500 --ema 0.999", None),
+    "meshgpt-lowpoly": ("transformer", f"{TRUNK} --steps 5000 --ema 0.999", None),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder with the archives of meshes")
-    parser.add_argument("--runs", type=Path, default=ROOT / ".data" / "runs", help="(default: %(default)s)")
+    parser.add_argument("--work", type=Path, default=ROOT / ".data", help="for data and runs (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="(default: %(default)s)")
     parser.add_argument("--only", default="", help=f"of {', '.join(RECIPES)}; separated by commas")
     options = parser.parse_args()
@@ -36,15 +37,15 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no {', '.join(unknown)}")
 
-    meshes = options.runs.parent / "meshes"
+    meshes = options.work / "meshes"
     if not meshes.with_suffix(".npz").is_file():
         archives = [str(options.data / f"{name}.npz") for name in ARCHIVES]
         _run("tools/prepare_data.py", *archives, "--out", str(meshes))
     for name in wanted:
         kind, settings, over = RECIPES[name]
-        command = ["-m", "core", "train", kind, "--data", f"{meshes}.npz", "--out", str(options.runs / name)]
+        command = ["-m", "core", "train", kind, "--data", f"{meshes}.npz", "--out", str(options.work / name)]
         if over:
-            command += ["--tokenizer", str(options.runs / over / "model")]
+            command += ["--tokenizer", str(options.work / over / "model")]
         _run(*command, *settings.split(), "--device", options.device)
 
 

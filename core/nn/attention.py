@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+_SHORT, _TINY = 384, 8  # positions
+
 
 def rotary_table(length: int, width: int, theta: float = 10_000.0) -> tuple[Tensor, Tensor]:
     """Cosines and sines [length, width / 2] of RoPE (Su et al., arXiv 2104.09864)."""
@@ -25,6 +27,24 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     a, b = x.chunk(2, dim=-1)
     cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention of q, k, v [B, H, T, K] to positions up to their own; the fused kernel where that is the faster one.
+
+    On a processor it is not for short sequences: forward and backward of 60 x 105 positions took 46 ms with it and
+    11 ms without, of 2140 x 4 positions 26 and 8 ms, of 4 x 841 22 and 36 ms (two threads, bfloat16).
+    """
+    length = q.shape[-2]
+    if q.device.type != "cpu" or length > _SHORT:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    future = torch.ones(length, length, dtype=torch.bool, device=q.device).triu(1)
+    if length <= _TINY:
+        scores = (q[..., :, None, :] * k[..., None, :, :]).sum(dim=-1, dtype=torch.float32)
+        p = (scores * q.shape[-1] ** -0.5).masked_fill(future, -torch.inf).softmax(dim=-1).to(v.dtype)
+        return (p[..., None] * v[..., None, :, :]).sum(dim=-2)
+    scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+    return scores.masked_fill(future, -torch.inf).softmax(dim=-1) @ v
 
 
 class KVCache:
@@ -59,8 +79,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """All positions at once: x [B, T, d] -> [B, T, d]."""
-        q, k, v = self.project(x, cos, sin)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        y = causal_attention(*self.project(x, cos, sin))
         return self.out(rearrange(y, "b h t k -> b t (h k)"))
 
     def extend(self, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: int) -> Tensor:

@@ -73,21 +73,14 @@ class CopyHead(nn.Module):
         codes [B, N, D]; identity int64 [B, N]: equal for equal vertices; span: the first face that counts and the end
         of each mesh, in faces, [B] each. New vertices are gathered and padded, so that shapes recur.
         """
-        hidden, slots = states.predict, identity.shape[1]
-        place = torch.arange(slots + 1, device=hidden.device)
+        hidden = states.predict
+        place = torch.arange(hidden.shape[1], device=hidden.device)
         vertex, end = counted(place, span)
 
         scores = self.scores(self.queries(hidden, place), self.keys(states.read, place[:-1]))
         if self.edges is not None:
-            ids = dense_ids(identity)
-            bias = self.edge_bias(hidden[:, :-1], edge_features(ids, int(ids.max()) + 1))
-            scores = scores + F.pad(bias.gather(2, ids[:, None].expand(-1, slots, -1)), (0, 0, 0, 1))
-        seen = place[:-1] < place[:, None]
-        scores = scores.masked_fill(~seen, HIDDEN)
-        target = F.pad(identity, (0, 1), value=-1)
-        match = (identity[:, None, :] == target[:, :, None]) & seen
-        repeats = match.any(dim=-1)
-        copied = scores.masked_fill(~match, HIDDEN).logsumexp(dim=-1) - scores.logsumexp(dim=-1)
+            scores = scores + self.slot_bias(hidden[:, :-1], dense_ids(identity))
+        repeats, copied = self.copied(scores, identity)
 
         gate = self.gate_logits(hidden, place).log_softmax(dim=-1)
         log_p = torch.where(repeats, gate[..., COPY] + copied, gate[..., NEW])
@@ -99,6 +92,23 @@ class CopyHead(nn.Module):
         new_codes = F.pad(codes[row, slot], (0, 0, 0, padding))
         new_nll = self.codes.nll(new_hidden, new_codes)[: len(row)]
         return nll.index_add(0, row, new_nll)
+
+    def slot_bias(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """What the edges before each slot add to its scores, [B, Q, N], of meshes with dense vertex ids [B, N]."""
+        bias = self.edge_bias(hidden, edge_features(ids, int(ids.max()) + 1))
+        return F.pad(bias.gather(2, ids[:, None].expand(-1, ids.shape[1], -1)), (0, 0, 0, 1))
+
+    @staticmethod
+    def copied(scores: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
+        """Which queries [B, Q] ask for a vertex that was there before, and the log-probability [B, Q] that the scores
+        [B, Q, N] give it, all its slots together.
+        """
+        place = torch.arange(scores.shape[1], device=scores.device)
+        seen = place[:-1] < place[:, None]
+        target = F.pad(identity, (0, 1), value=-1)
+        match = (identity[:, None, :] == target[:, :, None]) & seen
+        scores = scores.masked_fill(~seen, HIDDEN)
+        return match.any(dim=-1), scores.masked_fill(~match, HIDDEN).logsumexp(dim=-1) - scores.logsumexp(dim=-1)
 
 
 class PlainHead(nn.Module):

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .mesh import LatticeMesh, TriangleMesh
-from .surface import draw_points
+from .surface import surface_distance
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 from .tokenizers import Tokenizer
-
-SAMPLES = 2000  # points drawn on each surface, and at most as many of its vertices
-_PAIRS = 4_000_000  # point-triangle pairs looked at together
 
 
 @dataclass(frozen=True)
@@ -80,61 +77,3 @@ def _oriented(corners: np.ndarray, levels: int) -> np.ndarray:
     """Lattice triangles [F, 3, 3] as three integers each, the lowest first, winding kept."""
     keys = (corners[..., 2] * levels + corners[..., 1]) * levels + corners[..., 0]
     return np.take_along_axis(keys, (keys.argmin(axis=1)[:, None] + np.arange(3)) % 3, axis=1)
-
-
-def surface_distance(first: TriangleMesh, second: TriangleMesh, samples: int = SAMPLES) -> tuple[float, float]:
-    """Mean and largest distance between two surfaces, in their units.
-
-    Measured exactly from `samples` evenly drawn points (always the same ones) and from up to as many vertices of each
-    surface to the other: the mean over the drawn points of both, the largest over all.
-    """
-    # Taken about a common centre and scale: far from the origin, or at extreme sizes, squares would lose all digits.
-    (lo, hi), (lo2, hi2) = first.bounds(), second.bounds()
-    centre, scale = (lo + hi) / 2, max(float((hi - lo).max()), float((hi2 - lo2).max()), np.finfo(np.float64).tiny)
-    triangles = [(m.vertices.astype(np.float64)[m.faces] - centre) / scale for m in (first, second)]
-    drawn, largest = [], 0.0
-    for source, target in (triangles, triangles[::-1]):
-        points = draw_points(source, samples, np.random.default_rng(0))[:, :3]
-        vertices = np.unique(source.reshape(-1, 3), axis=0)
-        vertices = vertices[:: -(-len(vertices) // samples)]
-        distances = point_distances(np.concatenate([points, vertices]), target)
-        drawn.append(distances[: len(points)].mean())
-        largest = max(largest, float(distances.max()))
-    return float(np.mean(drawn)) * scale, largest * scale
-
-
-def point_distances(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Distance of each point [P, 3] to the nearest of the triangles [F, 3, 3]."""
-    centres = triangles.mean(axis=1)
-    radii = np.linalg.norm(triangles - centres[:, None], axis=2).max(axis=1)
-    result = np.empty(len(points))
-    step = max(1, _PAIRS // len(triangles))
-    for start in range(0, len(points), step):
-        chunk = points[start : start + step]
-        squared = (chunk**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * chunk @ centres.T
-        to_centre = np.sqrt(np.maximum(squared, 0))
-        # A triangle is nearest only if its bounding sphere comes as near as the nearest centre of all.
-        row, column = np.nonzero(to_centre - radii <= to_centre.min(axis=1, keepdims=True) + 1e-6)
-        nearest = np.full(len(chunk), np.inf)
-        np.minimum.at(nearest, row, _point_triangle(chunk[row], triangles[column]))
-        result[start : start + step] = nearest
-    return result
-
-
-def _point_triangle(p: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Distance of point i [N, 3] to triangle i [N, 3, 3]."""
-    a, b, c = np.moveaxis(triangles, 1, 0)
-    distance = np.minimum.reduce([_point_segment(p, s, e) for s, e in ((a, b), (b, c), (c, a))])
-    normal = np.cross(b - a, c - a)
-    length = np.linalg.norm(normal, axis=1)
-    inside = length > 1e-15
-    for start, end in ((a, b), (b, c), (c, a)):
-        inside &= (np.cross(end - start, p - start) * normal).sum(axis=1) >= 0
-    height = np.abs(((p - a) * normal).sum(axis=1)) / np.maximum(length, 1e-15)
-    return np.where(inside, height, distance)
-
-
-def _point_segment(p: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    along = end - start
-    share = ((p - start) * along).sum(axis=1) / np.maximum((along**2).sum(axis=1), 1e-30)
-    return np.linalg.norm(p - start - np.clip(share, 0, 1)[:, None] * along, axis=1)

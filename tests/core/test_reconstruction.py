@@ -12,7 +12,8 @@ from hypothesis import given, settings
 
 from core import LatticeTokenizer, MeshAutoencoder, TriangleMesh
 from core.data.shapes import procedural_meshes
-from core.reconstruction import point_distances, reconstruct, surface_distance, triangle_accuracy
+from core.reconstruction import reconstruct, triangle_accuracy
+from core.surface import Surface, compare_surfaces, point_distances, surface_distance
 from tests.core.strategies import triangle_soups
 
 CUBE = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
@@ -79,6 +80,24 @@ def test_distances_of_points_to_a_cube():
     inside = np.minimum(points, 1 - points).min(axis=1)
     expected = np.where(inside > 0, inside, np.linalg.norm(outside, axis=1))
     np.testing.assert_allclose(point_distances(points, CUBE[CUBE_FACES]), expected, atol=1e-9)
+
+
+def test_nearest_places_lie_on_the_surface_and_normals_tell_its_direction():
+    points = np.random.default_rng(1).uniform(-2, 3, size=(400, 3))
+    cube = Surface(CUBE[CUBE_FACES])
+    found = cube.nearest(points)
+    np.testing.assert_allclose(np.linalg.norm(points - found.place, axis=1), found.distance, atol=1e-12)
+    np.testing.assert_allclose(cube.nearest(found.place).distance, 0, atol=1e-9)
+    away = found.distance > 1e-6
+    axis = np.abs(found.normal).argmax(axis=1)
+    assert set(np.round(found.place[np.arange(400), axis], 9)) <= {0.0, 1.0} and away.any()
+
+
+def test_surfaces_at_right_angles_have_no_normals_in_common():
+    flat, upright = square(0.0), square(0.0)
+    upright = TriangleMesh(upright.vertices[:, [0, 2, 1]], upright.faces)
+    assert compare_surfaces(flat, flat).normal_consistency == pytest.approx(1)
+    assert compare_surfaces(flat, upright).normal_consistency == pytest.approx(0, abs=1e-9)
 
 
 def test_an_autoencoder_reconstructs_in_the_same_way():

@@ -24,10 +24,11 @@ BPY_VERSIONS ?= 5.1 5.2
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-peer test-blenders test-desktop extension bench lint format clean
+.PHONY: help venv models demo test test-peer test-blenders test-desktop extension bench lint format clean
 
 help:
 	@echo "make venv           the Python environment the other targets use"
+	@echo "make models         train the models again (DATA=/path/to/archives), resumable; see docs/DEVELOPMENT.md"
 	@echo "make demo           build, install and run the extension: out/demo.blend, out/demo.png"
 	@echo "make test           all tests that need neither GPU nor display"
 	@echo "make test-peer      compare with meshgpt-pytorch, in an environment of its own"
@@ -50,6 +51,14 @@ $(READY): requirements.txt | $(PY)
 
 demo: venv
 	$(PY) tools/demo.py --out out
+
+# Where the archives of meshes lie, where the runs go (hours of work: keep it), and on which device.
+DATA ?=
+WORK ?= .data
+DEVICE ?= auto
+models: venv
+	@test -n "$(DATA)" || { echo "Name the folder with the archives of meshes: make models DATA=/path/to/folder"; exit 1; }
+	$(PY) tools/make_models.py --data "$(DATA)" --work "$(WORK)" --device "$(DEVICE)"
 
 extension: venv
 	$(PY) tools/build_extension.py --out dist

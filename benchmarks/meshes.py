@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.data.shapes import loft
+from core.data.solids import loft
 from core.mesh import TriangleMesh, face_adjacency
 from core.tokenizers.lattice import LatticeTokenizer
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line, `python -m core <command>`: generate, complete, reconstruct, train, evaluate, info.
+"""The command line, `python -m core <command>`: generate, complete, reconstruct, retopologize, train, evaluate, info.
 
 Results go to standard output (one JSON object with --json), progress and errors to standard error. Exit codes: 0 done,
 2 a mistake that the user can mend, 130 cancelled. Nothing heavy is imported before a command needs it.
@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import complete, evaluate, generate, info, reconstruct, train
+from .commands import complete, evaluate, generate, info, reconstruct, retopologize, train
 from .commands.common import PROGRAM, Parser
 from .errors import Cancelled, MeshGPTError
 
@@ -48,6 +48,6 @@ def parser() -> Parser:
     """The options of all commands."""
     whole = Parser(prog=PROGRAM, description="MeshGPT: generate, reconstruct and learn low-poly triangle meshes.")
     commands = whole.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for module in (generate, complete, reconstruct, train, evaluate, info):
+    for module in (generate, complete, reconstruct, retopologize, train, evaluate, info):
         module.add(commands)
     return whole

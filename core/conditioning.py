@@ -101,6 +101,11 @@ class Vocabulary:
     def size(self) -> int:
         return 1 + len(self.words) + self.buckets
 
+    def extended(self, words: Sequence[str], categories: Sequence[str] = ()) -> Vocabulary:
+        """This vocabulary with the words and categories that it lacks, behind its own."""
+        words, categories = dict.fromkeys((*self.words, *words)), dict.fromkeys((*self.categories, *categories))
+        return Vocabulary(tuple(words), self.buckets, self.max_words, self.max_pieces, tuple(categories))
+
     @staticmethod
     def split(prompt: str) -> list[str]:
         """Lower-case words of a prompt, without the empty ones; all of them when nothing else is left."""

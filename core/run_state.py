@@ -133,11 +133,16 @@ def write_run(folder: Path, groups: dict[str, dict[str, Tensor]], values: dict[s
     write_tensors(folder / _FILE, tensors, {"format": _FORMAT, "run": json.dumps(values)})
 
 
+def has_run(folder: Path) -> bool:
+    """Whether there is a run to resume."""
+    return (folder / _FILE).is_file()
+
+
 def read_run(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
     """What `write_run` wrote, or None where there is nothing. Raises MeshGPTError for damaged files, and for those of
     another version.
     """
-    if not (folder / _FILE).is_file():
+    if not has_run(folder):
         return None
     groups: dict[str, dict[str, Tensor]] = {}
     try:

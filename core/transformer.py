@@ -125,6 +125,8 @@ class MeshTransformer(nn.Module):
 
         Part by part: fused into one, the parts of the head compute each other's results again and again.
         """
+        # All blocks share one cache of compiled variants: training and validating, at lengths that differ and do not.
+        torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
         inner = self.steps.inner.blocks if isinstance(self.steps, FaceSteps) else ()
         for block in [*self.trunk.blocks, *inner]:
             block.compile()

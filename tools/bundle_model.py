@@ -1,8 +1,10 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure a trained transformer and put it into core/weights with a card that says what was measured.
+"""Put a trained transformer into core/weights, with a card that says how it was made and what was measured.
 
-.venv/bin/python tools/bundle_model.py runs/mine/model --name meshgpt-lowpoly --data meshes.npz
+.venv/bin/python -m core evaluate --model runs/mine/model --data meshes.npz --out evaluation.json
+.venv/bin/python tools/bundle_model.py runs/mine --name meshgpt-lowpoly --data meshes.npz \\
+    --evaluation evaluation.json --notes notes.md
 """
 
 from __future__ import annotations
@@ -19,42 +21,51 @@ sys.path.insert(0, str(ROOT))
 
 from core.checkpoint import BUNDLED, load_checkpoint, save_transformer  # noqa: E402
 from core.data.dataset import load_dataset  # noqa: E402
-from core.evaluation import draw_prompts, likelihood, soundness  # noqa: E402
 
 SUMMARY = "Low-poly game assets from a prompt: furniture, buildings, plants, rocks, props. Up to {} faces."
 LICENCE = (
     "All meshes it learned from are CC0-1.0 (public domain) by their creators: Kenney, Quaternius, Kay Lousberg "
-    "(KayKit), and single makers on poly.pizza; for 441 of them the public mirror that they were taken from does not "
-    "repeat the creator's own licence. The weights come under the licence of this repository. Nothing has to be "
-    "credited; thank the artists above."
+    "(KayKit), and single makers on poly.pizza; for about a fifth of them the public mirror that they were taken from "
+    "does not repeat the creator's own licence. The weights come under the licence of this repository. Nothing has to "
+    "be credited; thank the artists above."
+)
+DATA = (
+    "artist-made low-poly meshes of at most 800 faces, and levels of detail of these and of denser ones by Blender's "
+    "Decimate (`tools/prepare_data.py`), {} in all"
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="folder of the trained checkpoint")
+    parser.add_argument("run", type=Path, help="folder of the training run")
     parser.add_argument("--name", required=True)
-    parser.add_argument("--data", required=True, help="the data set it was trained on; its own split is made again")
-    parser.add_argument("--training", type=json.loads, default={}, metavar="JSON", help="more rows for the card")
+    parser.add_argument("--data", required=True, help="what it was trained on")
+    parser.add_argument("--evaluation", type=Path, required=True, help="what `core evaluate --out` wrote")
+    parser.add_argument("--notes", type=Path, required=True, help="Markdown: recipe, hardware, time, known failures")
     parser.add_argument("--sampling", type=json.loads, default={}, metavar="JSON", help="its defaults for generation")
-    parser.add_argument("--meshes", type=int, default=100, help="how many to generate from training prompts")
     options = parser.parse_args()
 
-    checkpoint = load_checkpoint(options.model)
-    checkpoint.config["sampling"] = options.sampling
+    checkpoint = load_checkpoint(options.run / "model")
+    steps = [json.loads(line) for line in (options.run / "metrics.jsonl").read_text().splitlines()]
     limit = checkpoint.transformer.config.max_faces
-    train, validation = load_dataset(options.data).filtered(limit).split()
-    metrics = likelihood(checkpoint, validation)
-    metrics |= soundness(checkpoint, draw_prompts(train, options.meshes))
-    print(json.dumps(metrics, indent=1))
+    fitting = load_dataset(options.data).filtered(limit).fitting(checkpoint.tokenizer.levels, 0.1)
+    sides = [len(part) for part in fitting.split()]
+    evaluation = json.loads(options.evaluation.read_text())
+    evaluation["model"] = options.name
     details = {
         "name": options.name,
         "summary": SUMMARY.format(limit),
         "licence": LICENCE,
-        "data": f"{Path(options.data).stem}, {len(train) + len(validation)} meshes of up to {limit} faces",
-        "training_meshes": len(train),
-        "validation_meshes": len(validation),
-        "metrics": {**options.training, **metrics},
+        "data": DATA.format(sum(sides)),
+        "training_meshes": sides[0],
+        "validation_meshes": sides[1],
+        "metrics": {
+            "parameters": checkpoint.transformer.parameter_count(),
+            "training_steps": steps[-1]["step"],
+            "faces_seen": steps[-1]["faces"],
+        },
+        "evaluation": evaluation,
+        "notes": options.notes.read_text(),
         "sampling": options.sampling,
     }
     print(save_transformer(BUNDLED / options.name, checkpoint.transformer, details))

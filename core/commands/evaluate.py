@@ -1,36 +1,56 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`evaluate`: what a model is worth, in numbers."""
+"""`evaluate`: what a model is worth, in numbers, beside control rows."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 from typing import Any
 
-from .common import DATA_HELP, Result, add_model, command, load, progress, show_values
+from .common import DATA_HELP, Result, add_model, command, load, positive, progress
+
+_PARTS = "tokenizer, likelihood, nouns, distribution, variety, completion, retopology"
 
 
 def add(commands: Any) -> None:
-    text = "Measure a model: bits per face, tokenizer accuracy, soundness of generated meshes"
-    parser = command(commands, "evaluate", _evaluate, show_values, text)
-    parser.add_argument("--data", required=True, help=DATA_HELP)
-    parser.add_argument("--all", action="store_true", help="measure on all meshes, not only on the held-out families")
+    text = "Measure a model: likelihood, generated meshes, completion, retopology, beside control rows"
+    parser = command(commands, "evaluate", _evaluate, _show, text)
+    parser.add_argument("--data", required=True, help=f"{DATA_HELP}; what it was trained on: the split is made again")
     parser.add_argument(
-        "--generate", type=int, default=100, metavar="N", help="meshes to generate (default: %(default)s)"
+        "--meshes", type=positive, default=300, metavar="N", help="to make for the nouns (default: %(default)s)"
     )
+    parser.add_argument("--only", default="", metavar="PARTS", help=f"of {_PARTS}; separated by commas")
     parser.add_argument("--seed", type=int, default=0, help="of the generated meshes (default: %(default)s)")
-    manifold = "at most two faces on an edge of a generated mesh"
-    parser.add_argument("--manifold", action=argparse.BooleanOptionalAction, default=True, help=manifold)
+    manifold = "at most two faces on an edge of a generated mesh (default: the model's own choice)"
+    parser.add_argument("--manifold", action=argparse.BooleanOptionalAction, help=manifold)
+    parser.add_argument("--temperature", type=float, metavar="X", help="(default: the model's own)")
+    parser.add_argument("--guidance", type=float, metavar="X", help="(default: the model's own)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result there, as JSON")
     add_model(parser)
 
 
 def _evaluate(options: argparse.Namespace) -> Result:
     checkpoint = load(options)
     from ..data.dataset import load_dataset
-    from ..evaluation import draw_prompts, evaluate
+    from ..evaluation import PARTS, evaluate
 
+    parts = [part.strip() for part in options.only.split(",") if part.strip()] or PARTS
+    names = ("manifold", "temperature", "guidance")
+    sampling = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     dataset = load_dataset(options.data)
-    prompts = draw_prompts(dataset, options.generate, options.seed)
-    part = dataset if options.all else dataset.split()[1]
     with progress("steps") as advance:
-        return evaluate(checkpoint, part, prompts, seed=options.seed, manifold=options.manifold, advance=advance)
+        result = evaluate(
+            checkpoint, dataset, meshes=options.meshes, parts=parts, seed=options.seed, advance=advance, **sampling
+        )
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _show(result: Result) -> None:
+    from ..tables import markdown
+
+    print(markdown(result))

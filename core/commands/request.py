@@ -16,7 +16,6 @@ from .common import Result, add_model, load, positive, progress
 
 _WISH = ("prompt", "count", "faces", "seed", "max_faces", "category", "best_of")
 _GUIDED = ("prompt", "category", "faces", "points")
-_POINTS = 512  # as in training
 _DRAWN = (
     "temperature",
     "top_p",
@@ -28,13 +27,14 @@ _DRAWN = (
 )
 
 
-def add_request(parser: argparse.ArgumentParser) -> None:
-    """Options for what to make, how, with which model and into which files."""
+def add_request(parser: argparse.ArgumentParser, points: bool = True) -> None:
+    """Options for what to make, how, with which model and into which files; `points`: also whose surface to follow."""
     parser.add_argument("--count", type=positive, default=1, metavar="N", help="how many meshes (default: %(default)s)")
     parser.add_argument("--faces", type=positive, metavar="N", help="about how many faces; leave out for any number")
     parser.add_argument("--max-faces", type=positive, metavar="N", help="end a mesh there at the latest")
     parser.add_argument("--category", metavar="NAME", help="one of the categories that the model was trained with")
-    parser.add_argument("--points", type=Path, metavar="FILE", help="a mesh whose surface the result should follow")
+    if points:
+        parser.add_argument("--points", type=Path, metavar="FILE", help="a mesh whose surface the result should follow")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first mesh (default: %(default)s)")
     parser.add_argument("--best-of", type=positive, metavar="N", help="make N for each and keep the best")
     parser.add_argument("--draft", metavar="NAME|FOLDER", help="a smaller model that guesses ahead, for speed")
@@ -68,8 +68,11 @@ def write_meshes(
     settings = {name: getattr(options, name) for name in (*_WISH, *_DRAWN) if getattr(options, name) is not None}
     if options.draft:
         settings["draft"] = load(options, options.draft)
-    if options.points:
-        settings["points"] = _points(options.points)
+    if getattr(options, "points", None):
+        from ..meshio import load_mesh
+        from ..retopology import surface_points
+
+        settings["points"] = surface_points(load_mesh(options.points))
     start = time.perf_counter()
     with progress("faces") as advance:
         made = make(checkpoint, settings | {"on_face": lambda _: advance()})
@@ -87,17 +90,6 @@ def write_meshes(
         "seconds": round(seconds, 3),
         "faces_per_second": round(sum(len(source.faces) for _, source in made) / seconds, 1),
     }
-
-
-def _points(path: Path) -> Any:
-    """Points and normals of a mesh file, placed as the model's meshes are."""
-    import numpy as np
-
-    from ..meshio import load_mesh
-    from ..surface import draw_points
-
-    mesh, _ = load_mesh(path).normalised()
-    return draw_points(mesh.vertices.astype(np.float64)[mesh.faces], _POINTS, np.random.default_rng(0))
 
 
 def show_meshes(result: Result) -> None:

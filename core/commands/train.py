@@ -13,11 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..errors import MeshGPTError
 from .common import DATA_HELP, Parser, Result, add_device, command, load, show_values
 from .settings import add_settings, chosen
+from .start import keep_start, start_of
 
 _SEVERAL = (
-    "On several GPUs or machines: accelerate launch -m core train ...; on several CPUs: torchrun -m core train ..."
+    "On several GPUs or machines: accelerate launch -m core train ...; on several CPUs: torchrun -m -- core train ..."
 )
 
 
@@ -34,9 +36,16 @@ def _transformer_options(parser: Parser) -> None:
     _common_options(parser)
     parser.add_argument("--tokenizer", metavar="FOLDER", help="a trained autoencoder; without it the exact lattice")
     from ..data.augment import AugmentConfig
+    from ..finetuning import LEARNING_RATE
     from ..tasks.transformer import TransformerTaskConfig
     from ..transformer import TransformerConfig
 
+    parser.add_argument(
+        "--start",
+        metavar="NAME|FOLDER",
+        help="a model from whose weights to start; its parts, tokenizer and words stay, the words of the data come in, "
+        f"and the learning rate is {LEARNING_RATE} unless given",
+    )
     add_settings(parser, "model", TransformerConfig)
     add_settings(parser, "data and conditions", TransformerTaskConfig, skip=("seed",))
     add_settings(parser, "augmentation", AugmentConfig)
@@ -72,20 +81,28 @@ def _training_options(parser: Parser) -> None:
 
 
 def _train_transformer(options: Any) -> Result | None:
+    from ..checkpoint import load_checkpoint
     from ..data.augment import AugmentConfig
+    from ..finetuning import start_config
     from ..tasks.transformer import TransformerTask, TransformerTaskConfig
     from ..tokenizers.lattice import LatticeTokenizer
     from ..transformer import TransformerConfig
 
-    model = TransformerConfig(**chosen(options, TransformerConfig))
+    start, sizes = start_of(Path(options.out), options.start), chosen(options, TransformerConfig)
+    if start and options.tokenizer:
+        raise MeshGPTError("A model starts with the tokenizer that it has.", "Leave --tokenizer out, or --start.")
+    model = start_config(start, sizes) if start else TransformerConfig(**sizes)
     changes = AugmentConfig(**chosen(options, AugmentConfig))
     config = TransformerTaskConfig(model=model, augment=changes, **chosen(options, TransformerTaskConfig))
 
     def build(dataset: Any) -> TransformerTask:
+        if start:
+            checkpoint = load_checkpoint(start, device="cpu")  # the trainer takes the model that comes of it elsewhere
+            return TransformerTask(dataset, checkpoint.tokenizer, config, checkpoint)
         tokenizer = load(options, options.tokenizer).tokenizer if options.tokenizer else LatticeTokenizer()
         return TransformerTask(dataset, tokenizer, config)
 
-    return _train(options, build)
+    return _train(options, build, start)
 
 
 def _train_tokenizer(options: Any) -> Result | None:
@@ -99,20 +116,27 @@ def _train_tokenizer(options: Any) -> Result | None:
     return _train(options, lambda dataset: AutoencoderTask(dataset, config))
 
 
-def _train(options: Any, build: Callable[[Any], Any]) -> Result | None:
-    """Load the data, build the task, train it; None in all processes but the first."""
+def _train(options: Any, build: Callable[[Any], Any], start: Path | None = None) -> Result | None:
+    """Load the data, build the task, train it; None in all processes but the first. `start`: the model whose weights
+    the task starts from, if any.
+    """
     from ..data.dataset import load_dataset
     from ..distribution import is_first_process, joined_processes
+    from ..finetuning import LEARNING_RATE
     from ..training import Trainer, TrainingConfig
 
-    config = TrainingConfig(**chosen(options, TrainingConfig))
-    start = time.perf_counter()
+    gentle = {"learning_rate": LEARNING_RATE} if start else {}
+    config = TrainingConfig(**gentle | chosen(options, TrainingConfig))
+    began = time.perf_counter()
     with joined_processes(config.device):
         task = build(load_dataset(options.data, config.seed))
         if is_first_process():
             for reason in task.dataset.skipped[:5]:
                 print(f"left out: {reason}", file=sys.stderr)
-        metrics = Trainer(task, config).run(progress=not options.json)
-    seconds = round(time.perf_counter() - start, 1)
+        trainer = Trainer(task, config)  # all processes have read the model when it is there
+        if is_first_process():
+            keep_start(trainer.folder, start)
+        metrics = trainer.run(progress=not options.json)
+    seconds = round(time.perf_counter() - began, 1)
     result = {"model": str(Path(options.out) / "model"), "meshes": len(task.dataset), "seconds": seconds, **metrics}
     return result if is_first_process() else None

@@ -73,9 +73,10 @@ class MeshDataset:
         """
         kept = tuple(s for s in self.samples if _kept_faces(s.mesh, levels) >= (1 - max_lost) * len(s.mesh.faces))
         lost = len(self) - len(kept)
+        what = "mesh" if lost == 1 else "meshes"
         if not kept:
             raise MeshGPTError("All meshes are too fine for this lattice.", "Raise --max-lost, or leave parts out.")
-        skipped = (*self.skipped, f"{lost} meshes too fine for the lattice") if lost else self.skipped
+        skipped = (*self.skipped, f"{lost} {what} too fine for the lattice") if lost else self.skipped
         return MeshDataset(kept, self.source, skipped)
 
     def split(self, fraction: float = 0.05, seed: int = 0) -> tuple[MeshDataset, MeshDataset]:
@@ -126,13 +127,11 @@ def load_dataset(source: str | Path, seed: int = 0) -> MeshDataset:
 
 
 def _procedural(name: str, seed: int) -> MeshDataset:
-    from .shapes import procedural_meshes
+    from .procedural import procedural_samples
 
     count = int(name.partition(":")[2] or 512)
-    samples = [
-        Sample(mesh, label, label, "", "", (label, str(i)))
-        for i, (mesh, label) in enumerate(procedural_meshes(count, seed))
-    ]
+    shapes = procedural_samples(count, seed)
+    samples = (Sample(s.mesh, s.label, s.head, "", s.category, s.family) for s in shapes)
     return MeshDataset(tuple(samples), f"{count} procedural shapes")
 
 
@@ -190,7 +189,8 @@ def _from_folder(folder: Path) -> MeshDataset:
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in MESH_SUFFIXES):
         label = label_from_name(path.stem)
         try:
-            samples.append(Sample(load_mesh(path), label, label.split()[-1], "", "", (str(path.parent), label)))
+            place = path.parent.relative_to(folder).as_posix()  # so that a moved folder keeps its split
+            samples.append(Sample(load_mesh(path), label, label.split()[-1], "", "", (place, label)))
         except MeshGPTError as error:
             skipped.append(f"{path.name}: {error.message}")
     if not samples:

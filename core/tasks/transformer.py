@@ -15,12 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import save_transformer
+from ..checkpoint import Checkpoint, save_transformer
 from ..checks import need_at_least, need_shares
 from ..conditioning import Conditions, Vocabulary
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset, Sample, epoch_batches, length_buckets
 from ..data.subsets import draw_subset
+from ..errors import MeshGPTError
+from ..finetuning import title, transformer_from
 from ..mesh import LatticeMesh
 from ..surface import draw_points
 from ..tokenizers import Tokenizer
@@ -76,17 +78,32 @@ class Batch:
 
 
 class TransformerTask:
-    """A data set, a tokenizer and a transformer to train on them."""
+    """A data set, a tokenizer and a transformer to train on them.
 
-    def __init__(self, dataset: MeshDataset, tokenizer: Tokenizer, config: TransformerTaskConfig | None = None) -> None:
+    `start`: a checkpoint from whose weights it starts; its parts and its tokenizer have to be those (`finetuning.py`).
+    To resume such a run, start from the same checkpoint again.
+    """
+
+    def __init__(
+        self,
+        dataset: MeshDataset,
+        tokenizer: Tokenizer,
+        config: TransformerTaskConfig | None = None,
+        start: Checkpoint | None = None,
+    ) -> None:
         self.config = config = config or TransformerTaskConfig()
         self.tokenizer = tokenizer
         self.dataset = dataset.filtered(config.model.max_faces).fitting(tokenizer.levels, config.max_lost)
         self.train, self.validation = self.dataset.split(config.validation_fraction)
         torch.manual_seed(config.seed)
-        self.model = MeshTransformer(
-            tokenizer, Vocabulary(self.train.words(), categories=self._categories()), config.model
-        )
+        words, categories = self.train.words(), self._categories()
+        if start is None:
+            self.model = MeshTransformer(tokenizer, Vocabulary(words, categories=categories), config.model)
+        elif tokenizer is start.tokenizer:
+            self.model = transformer_from(start, words, categories, config.model)
+        else:
+            raise MeshGPTError("A model starts with the tokenizer that it has.", "Give that of the checkpoint.")
+        self._started_from = title(start.path) if start else ""
         edges = [edge for edge in BUCKETS if edge < config.model.max_faces] + [config.model.max_faces]
         self._buckets, self._validation_buckets = (
             length_buckets([len(s.mesh.faces) for s in part], edges) for part in (self.train, self.validation)
@@ -125,7 +142,7 @@ class TransformerTask:
         """Nothing has to be learnt before the first step."""
 
     def compile(self) -> None:
-        """Let torch.compile fuse what a step spends its time in; losses stay the same up to rounding."""
+        """Let torch.compile fuse what a step spends its time in; losses stay as they are, up to rounding."""
         self.model.compile_parts()
 
     def batch_sizes(self, epoch: int | None) -> list[int]:
@@ -201,6 +218,7 @@ class TransformerTask:
             "data": self.dataset.source,
             "training_meshes": len(self.train),
             "validation_meshes": len(self.validation),
+            "started_from": self._started_from,
             "task": asdict(self.config),
             "metrics": metrics,
         }

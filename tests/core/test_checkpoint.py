@@ -22,7 +22,7 @@ from core import (
     save_checkpoint,
 )
 from core.checkpoint import find_checkpoint, save_transformer
-from core.data.shapes import procedural_meshes
+from core.data.procedural import procedural_meshes
 from core.ranking import best, scores
 from core.shards import SHARD_BYTES
 
@@ -174,7 +174,7 @@ def test_every_kind_of_model_comes_back_from_its_folder(tmp_path: Path, options:
 def test_the_best_of_several_is_the_one_that_fits_its_prompt() -> None:
     """Eight meshes learnt by heart: told a name, the model knows which of them it belongs to."""
     tokenizer = LatticeTokenizer()
-    found = {tokenizer.encode(mesh).tobytes(): tokenizer.encode(mesh) for mesh, _ in procedural_meshes(200, seed=2)}
+    found = {tokenizer.encode(mesh).tobytes(): tokenizer.encode(mesh) for mesh, _ in procedural_meshes(300, seed=0)}
     coded = [codes for codes in found.values() if len(codes) <= 14][:8]
     checkpoint = Checkpoint(Path("heart"), {}, tokenizer, learn_by_heart(tokenizer, coded).eval(), {})
 

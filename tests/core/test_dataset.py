@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from core import MeshGPTError, TriangleMesh
 from core.data.augment import AugmentConfig, augment
-from core.data.dataset import Sample, epoch_batches, label_from_name, length_buckets, load_dataset
-from core.data.shapes import procedural_meshes
+from core.data.captions import captions
+from core.data.dataset import MeshDataset, Sample, epoch_batches, label_from_name, length_buckets, load_dataset
+from core.data.procedural import procedural_meshes
 from core.mesh import LatticeMesh
 from core.meshio import save_mesh
 
@@ -143,3 +144,48 @@ def test_an_epoch_has_every_mesh_in_batches_of_few_shapes(lengths: list[int], se
 def test_prompt_weights_are_probabilities_of_what_exists() -> None:
     bare = Sample(SHAPES[0][0], "box", "box")
     assert [prompt for prompt, _ in bare.prompts()] == ["box"]
+
+
+def test_a_family_keeps_its_side_whatever_joins_the_data() -> None:
+    data = load_dataset("procedural:200")
+    few = MeshDataset(data.samples[:120])
+    sides = [{sample.kin: number for number, part in enumerate(d.split(0.2)) for sample in part} for d in (data, few)]
+    assert all(sides[0][family] == side for family, side in sides[1].items()) and set(sides[1].values()) == {0, 1}
+    assert data.split(0.2)[1].samples == data.split(0.2)[1].samples != data.split(0.2, seed=1)[1].samples
+
+
+def test_a_moved_folder_keeps_its_split(tmp_path: Path) -> None:
+    sides = []
+    for name in ("here", "there"):
+        for index, (mesh, label) in enumerate(SHAPES[:8]):
+            save_mesh(mesh, tmp_path / name / "kit" / f"{label} {index}.obj")
+        sides.append([sample.label for sample in load_dataset(tmp_path / name).split(0.3)[1]])
+    assert sides[0] == sides[1]
+
+
+def test_levels_of_detail_are_trained_on_and_never_validated_on(tmp_path: Path) -> None:
+    meshes = [mesh for mesh, _ in SHAPES for _ in range(2)]
+    names = [f"thing {index}" for index in range(len(SHAPES))]
+    records = [{"label": name, **more} for name in names for more in ({}, {"derived": {"of": name}})]
+    train, validation = load_dataset(write_archive(tmp_path, meshes, records)).split(0.3)
+    assert 0 < len(validation) < len(SHAPES) and not any(sample.derived_from for sample in validation)
+    assert not {sample.kin for sample in train} & {sample.kin for sample in validation}
+    assert sum(sample.derived_from is not None for sample in train) * 2 == len(train)
+
+
+def test_meshes_that_a_lattice_flattens_are_left_out() -> None:
+    thick, _ = SHAPES[1]
+    thin = TriangleMesh(thick.vertices * (1, 1, 1e-4), thick.faces)
+    data = MeshDataset((Sample(thick, "table"), Sample(thin, "sheet")))
+    kept = data.fitting(128, 0.1)
+    assert [sample.label for sample in kept] == ["table"] and "1 mesh" in kept.skipped[-1]
+    assert len(data.fitting(128, 1.0)) == 2 and data.fitting(2**20, 0.1).skipped == ()
+    with pytest.raises(MeshGPTError, match="too fine"):
+        MeshDataset((data.samples[1],)).fitting(128, 0.1)
+
+
+def test_captions_say_a_thing_in_all_its_names() -> None:
+    found = dict(captions("old sofa", "sofa", "home", "furniture/sofa"))
+    assert found.keys() == {"old sofa", "sofa", "old couch", "old settee", "home old sofa", "furniture sofa"}
+    assert found["old sofa"] == max(found.values()) and found["old couch"] == found["old settee"]
+    assert captions("thing") == [("thing", 0.5)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from core.data.shapes import procedural_meshes
+from core.data.procedural import procedural_meshes
 from core.errors import MeshGPTError
 from core.mesh import TriangleMesh
 from core.meshio import MESH_SUFFIXES, WRITABLE, load_mesh, save_mesh
@@ -38,7 +38,7 @@ def triangles(mesh):
 
 @pytest.fixture(scope="module")
 def chair():
-    return next(mesh for mesh, label in procedural_meshes(8) if label == "chair")
+    return next(mesh for mesh, label in procedural_meshes(8) if label.endswith("chair"))
 
 
 @pytest.mark.parametrize("suffix", WRITABLE)

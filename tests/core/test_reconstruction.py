@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from core import LatticeTokenizer, MeshAutoencoder, TriangleMesh
-from core.data.shapes import procedural_meshes
+from core.data.procedural import procedural_meshes
 from core.reconstruction import reconstruct, triangle_accuracy
 from core.surface import Surface, compare_surfaces, point_distances, surface_distance
 from tests.core.strategies import triangle_soups

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from safetensors.torch import save_file
 
 from core import Cancelled, LatticeTokenizer, MeshAutoencoder, MeshGPTError, load_checkpoint
 from core.data.dataset import load_dataset
+from core.tasks.autoencoder import AutoencoderTask, AutoencoderTaskConfig
 from core.tasks.transformer import TransformerTask, TransformerTaskConfig
 from core.training import MuonWithAdamW, Trainer, TrainingConfig
 from core.transformer import TransformerConfig
@@ -292,3 +294,45 @@ def test_a_transformer_learns_and_generates_over_a_learned_tokenizer(tmp_path: P
     assert np.array_equal(checkpoint.tokenizer.encode(dataset.samples[0].mesh), codes)
     for mesh in checkpoint.generate("table", count=3, max_faces=20):
         assert mesh.report().duplicate == mesh.report().nonmanifold_edges == 0
+
+
+def test_levels_of_detail_take_part_less_often_than_what_they_are_of() -> None:
+    dataset = load_dataset("procedural:40")
+    twice = [replace(sample, derived_from="x" if copy else None) for sample in dataset for copy in range(2)]
+    config = TransformerTaskConfig(model=MODEL, common=1000, long=1000, derived=2.0)
+    task = TransformerTask(replace(dataset, samples=tuple(twice)), LatticeTokenizer(), config)
+    shares = {bool(sample.derived_from): share for sample, share in zip(task.train, task._shares, strict=True)}
+    levels = sum(sample.derived_from is not None for sample in task.train)
+    assert shares[False] == 1 and shares[True] == pytest.approx(min(1, 2 / levels))
+
+
+def test_points_are_noisy_and_take_the_place_of_the_prompt() -> None:
+    model = replace(MODEL, point_latents=2)
+    settings = {"drop_points": 0.5, "drop_prompt": 0.0, "drop_beside_points": 0.5}
+    task = TransformerTask(
+        load_dataset("procedural:48"), LatticeTokenizer(), TransformerTaskConfig(model=model, **settings)
+    )
+    drawn = [task._drawn(task.train.samples[i % len(task.train)], np.random.default_rng(i)) for i in range(300)]
+    seen = [mesh for mesh in drawn if mesh.points is not None]
+    assert 110 < len(seen) < 190 and all(mesh.prompt for mesh in drawn if mesh.points is None)
+    assert 0.35 < np.mean([not mesh.prompt for mesh in seen]) < 0.65
+    normals = np.linalg.norm(np.concatenate([mesh.points for mesh in seen])[:, 3:], axis=1)
+    np.testing.assert_allclose(normals, 1, atol=1e-6)
+
+
+def test_a_compiled_run_has_the_losses_of_one_that_is_not(tmp_path: Path) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a C++ compiler")
+    model = replace(MODEL, step="face", edges=True, neighbours=True, dropout=0.0)
+    curves = []
+    for compile in (False, True):
+        folder = tmp_path / str(compile)
+        Trainer(small_task(model), config(folder, steps=2, log_every=1, compile=compile)).run(progress=False)
+        curves.append([line["loss"] for line in losses(folder) if "loss" in line])
+    assert curves[0] == pytest.approx(curves[1], rel=1e-4)
+
+
+def test_an_autoencoder_is_not_compiled(tmp_path: Path) -> None:
+    task = AutoencoderTask(load_dataset("procedural:8"), AutoencoderTaskConfig(max_faces=400))
+    with pytest.raises(MeshGPTError, match="cannot be compiled"):
+        Trainer(task, config(tmp_path, compile=True))

@@ -14,7 +14,7 @@ import torch
 
 from core import LatticeTokenizer, MeshGPTError, MeshTransformer
 from core.conditioning import Conditions, Vocabulary
-from core.data.shapes import procedural_meshes
+from core.data.procedural import procedural_meshes
 from core.decoding import Decoding, start_decoding
 from core.nn.edges import EdgeCounts
 from core.nn.heads import COPY, END, NEW

@@ -12,7 +12,7 @@ import torch
 
 from core import LatticeTokenizer, MeshAutoencoder, MeshGPTError, MeshTransformer
 from core.conditioning import Vocabulary
-from core.data.shapes import procedural_meshes
+from core.data.procedural import procedural_meshes
 from core.tokenizers import Tokenizer
 from core.transformer import pad_codes
 
@@ -137,7 +137,7 @@ def learn_by_heart(tokenizer: Tokenizer, meshes: list[np.ndarray], **options: ob
 @each_variant
 def test_eight_meshes_are_written_again(options: dict) -> None:
     tokenizer = LatticeTokenizer()
-    found = {tokenizer.encode(mesh).tobytes(): tokenizer.encode(mesh) for mesh, _ in procedural_meshes(200, seed=2)}
+    found = {tokenizer.encode(mesh).tobytes(): tokenizer.encode(mesh) for mesh, _ in procedural_meshes(300, seed=2)}
     meshes = [codes for codes in found.values() if len(codes) <= 14][:8]
     model = learn_by_heart(tokenizer, meshes, **options)
     _, mask, codes = model.generate(texts=NAMES, temperature=0.0, return_codes=True)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from core import MeshAutoencoder
-from core.data.shapes import procedural_meshes
+from core.data.procedural import procedural_meshes
 from core.mesh import LatticeMesh, face_adjacency
 from core.nn.mesh_batch import cell_centres
 

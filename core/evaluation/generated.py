@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Meshes that a model makes from prompts, and how sound they are before any repair."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..data.dataset import MeshDataset
+from ..errors import MeshGPTError
+from ..mesh import TriangleMesh
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+    from ..generation import GeneratedMesh
+
+ROWS = 32  # meshes made side by side
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one mesh is asked for; faces 0: any number."""
+
+    prompt: str
+    faces: int = 0
+
+
+def noun_wishes(train: MeshDataset, count: int, nouns: int = 12, seed: int = 0) -> list[Wish]:
+    """`count` wishes for the commonest head nouns of what artists made, each as often, with the face counts of meshes
+    of that noun.
+    """
+    originals = [sample for sample in train if sample.derived_from is None and sample.head]
+    common = [noun for noun, _ in Counter(sample.head for sample in originals).most_common(nouns)]
+    rng = np.random.default_rng(seed)
+    wishes = []
+    for number in range(count):
+        noun = common[number % len(common)]
+        sizes = [len(sample.mesh.faces) for sample in originals if sample.head == noun]
+        wishes.append(Wish(noun, int(rng.choice(sizes))))
+    return wishes
+
+
+def make(
+    checkpoint: Checkpoint,
+    wishes: Sequence[Wish],
+    *,
+    seed: int = 0,
+    advance: Callable[[], None] = lambda: None,
+    **settings: Any,
+) -> list[GeneratedMesh | None]:
+    """One mesh a wish, with the seeds seed, seed + 1, ...; None where the model could make no face. Wishes for about as
+    many faces are made side by side, so that none waits long for the others.
+    """
+    from ..checkpoint import dataclass_from
+    from ..generation import MeshEvent, Sampler
+    from ..sampling import SamplingConfig
+
+    model = checkpoint.transformer
+    config = dataclass_from(SamplingConfig, {**checkpoint.config.get("sampling", {}), **settings}, checkpoint.name)
+    limit = model.config.max_faces
+    made: list[GeneratedMesh | None] = [None] * len(wishes)
+    order = sorted(range(len(wishes)), key=lambda i: wishes[i].faces)
+    for first in range(0, len(order), ROWS):
+        rows = order[first : first + ROWS]
+        prompts = [wishes[i].prompt for i in rows]
+        faces = torch.tensor([float(min(wishes[i].faces, limit)) for i in rows])
+        conditions = replace(model.conditions(prompts), faces=faces)
+        sampler = Sampler(model, conditions, [seed + i for i in rows], config, limit, prompts)
+        with suppress(MeshGPTError):  # none of the rows could make a face
+            for event in sampler.stream():
+                if isinstance(event, MeshEvent):
+                    made[rows[event.row]] = event.mesh
+        advance()
+    return made
+
+
+def soundness(meshes: Sequence[GeneratedMesh | None], wishes: Sequence[Wish] = ()) -> dict[str, float]:
+    """How many ended by themselves, and how many break which rule. nonmanifold_edge_share: of all edges, those with
+    more than two faces. face_count_error: median of |faces / asked - 1|.
+    """
+    found = [mesh for mesh in meshes if mesh is not None]
+    reports = [mesh.report() for mesh in found]
+    asked = [wish.faces for wish in wishes] or [0] * len(meshes)
+    errors = [
+        abs(len(mesh.faces) / faces - 1)
+        for mesh, faces in zip(meshes, asked, strict=True)
+        if mesh is not None and faces
+    ]
+    result = {
+        "generated": len(meshes),
+        "ended": sum(mesh.ended for mesh in found) / len(meshes),
+        "with_degenerate_faces": sum(report.degenerate > 0 for report in reports),
+        "with_duplicate_faces": sum(report.duplicate > 0 for report in reports),
+        "with_nonmanifold_edges": sum(report.nonmanifold_edges > 0 for report in reports),
+        "with_repeated_directed_edges": sum(report.repeated_directed_edges > 0 for report in reports),
+        "nonmanifold_edge_share": nonmanifold_share(found),
+        "watertight": sum(report.watertight for report in reports) / len(meshes),
+        "median_faces": float(np.median([report.faces for report in reports])),
+    }
+    return result | ({"face_count_error": float(np.median(errors))} if errors else {})
+
+
+def nonmanifold_share(meshes: Sequence[TriangleMesh]) -> float:
+    """Share of all edges of the meshes that have more than two faces."""
+    edges = bad = 0
+    for mesh in meshes:
+        ends = np.sort(np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]), axis=1)
+        _, faces = np.unique(ends, axis=0, return_counts=True)
+        edges, bad = edges + len(faces), bad + int((faces > 2).sum())
+    return bad / max(edges, 1)

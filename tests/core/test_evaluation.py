@@ -1,0 +1,186 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The measures of an evaluation on sets whose answers are known, and the whole protocol on a tiny model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import cKDTree
+
+from core.checkpoint import Checkpoint, load_checkpoint, save_transformer
+from core.conditioning import Vocabulary
+from core.data.dataset import load_dataset
+from core.data.procedural import procedural_meshes
+from core.errors import MeshGPTError
+from core.evaluation import PARTS, evaluate
+from core.evaluation.alignment import train_classifier
+from core.evaluation.clouds import chamfer, point_clouds, turned
+from core.evaluation.distribution import Reference, one_nearest_neighbour_accuracy
+from core.evaluation.generated import Wish, make, nonmanifold_share, noun_wishes, soundness
+from core.evaluation.jobs import lower_half, subdivided
+from core.evaluation.novelty import TrainingShapes
+from core.mesh import TriangleMesh
+from core.nn.heads import END
+from core.surface import compare_surfaces
+from core.tables import markdown
+from core.tokenizers.lattice import LatticeTokenizer
+from core.transformer import MeshTransformer, TransformerConfig
+
+MESHES = [mesh for mesh, _ in procedural_meshes(24, 0)]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """Random weights that know all conditions and end a mesh every dozen faces."""
+    torch.manual_seed(0)
+    sizes = {"dim": 16, "depth": 1, "heads": 2, "head_width": 16, "head_depth": 1, "max_faces": 200}
+    config = TransformerConfig(**sizes, step="face", edges=True, completion=True, point_latents=2)
+    model = MeshTransformer(LatticeTokenizer(), Vocabulary(["table"], buckets=8), config)
+    with torch.no_grad():
+        model.head.gate.bias[END] = -2.0
+    return load_checkpoint(save_transformer(tmp_path_factory.mktemp("model") / "tiny", model, {}), "cpu")
+
+
+def scaled(mesh: TriangleMesh, *factors: float) -> TriangleMesh:
+    return TriangleMesh(mesh.vertices * factors, mesh.faces)
+
+
+def test_chamfer_distance_against_a_tree() -> None:
+    a, b = point_clouds(MESHES[:3], 200), point_clouds(MESHES[3:8], 200, seed=9)
+    found = chamfer(a, b)
+    for i, one in enumerate(a.numpy()):
+        for j, other in enumerate(b.numpy()):
+            there, back = cKDTree(other).query(one)[0], cKDTree(one).query(other)[0]
+            assert float(found[i, j]) == pytest.approx((there**2).mean() + (back**2).mean(), abs=1e-5)
+    assert float(chamfer(a, a).diagonal().abs().max()) < 1e-5
+
+
+def test_clouds_do_not_depend_on_where_and_how_large_a_mesh_is() -> None:
+    moved = TriangleMesh(MESHES[0].vertices * 7 + [10, -3, 2], MESHES[0].faces)
+    torch.testing.assert_close(point_clouds([moved]), point_clouds([MESHES[0]]), atol=1e-4, rtol=0)
+
+
+def test_the_eight_variants_are_different_and_keep_their_shape() -> None:
+    cloud = point_clouds([MESHES[5]], 100)
+    variants = turned(cloud)[0]
+    assert torch.equal(variants[0], cloud[0]) and len({v.numpy().tobytes() for v in variants}) == 8
+    distances = torch.cdist(variants, variants)
+    torch.testing.assert_close(distances, distances[:1].expand(8, -1, -1), atol=1e-3, rtol=0)
+
+
+def test_a_set_compared_with_itself_and_with_others() -> None:
+    reference = Reference(point_clouds(MESHES[:8], 256))
+    same = reference.compare(point_clouds(MESHES[:8], 256))
+    assert same["coverage"] == 1 and same["mmd"] == pytest.approx(0, abs=0.01)
+    assert same["one_nna"] == 0  # each shape's nearest neighbour is its copy in the other set
+    far = reference.compare(point_clouds([scaled(MESHES[0], 1, 1, 40)] * 8, 256))
+    assert far["one_nna"] == 1 and far["coverage"] == 1 / 8 and far["mmd"] > same["mmd"] + 1
+
+
+def test_nearest_neighbours_cannot_tell_two_halves_of_one_crowd() -> None:
+    places = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
+    distances = torch.cdist(places, places)
+    found = one_nearest_neighbour_accuracy(distances[:200, :200], distances[:200, 200:], distances[200:, 200:])
+    assert 0.4 < found < 0.6
+
+
+def test_novelty_sees_through_turning_and_mirroring() -> None:
+    shapes = TrainingShapes(MESHES)
+    turned_mesh = TriangleMesh(MESHES[9].vertices[:, [1, 0, 2]], MESHES[9].faces[:, ::-1])
+    distances, which = shapes.nearest(point_clouds([turned_mesh, scaled(MESHES[9], 1, 1, 9)]))
+    assert int(which[0]) == 9 and float(distances[0]) < 0.02 < float(distances[1])
+
+
+def test_copies_are_found_whatever_their_proportions() -> None:
+    detailed = [mesh for mesh in MESHES if len(mesh.quantised().faces) >= 40]
+    shapes = TrainingShapes(detailed[:2])
+    changed = TriangleMesh(detailed[0].vertices, detailed[0].faces[:-1])
+    assert shapes.copied([scaled(detailed[0], 1, 1.1, 0.95), changed]) == [True, False]
+
+
+def test_the_classifier_learns_what_a_prompt_means() -> None:
+    samples = [s for s in load_dataset("procedural:700") if s.head in ("table", "tree", "lamp", "bed")]
+    nouns = sorted({sample.head for sample in samples})
+    clouds, heads = point_clouds([s.mesh for s in samples], 512), [s.head for s in samples]
+    half = len(samples) // 2
+    model = train_classifier(clouds[:half], heads[:half], nouns, steps=120)
+    assert len(nouns) >= 2 and model.accuracy(clouds[half:], heads[half:]) > 0.9
+    again = train_classifier(clouds[:half], heads[:half], nouns, steps=120)
+    assert again.name(clouds) == model.name(clouds)
+
+
+def test_wishes_are_for_common_nouns_with_face_counts_of_theirs() -> None:
+    data = load_dataset("procedural:200")
+    wishes = noun_wishes(data, 30, nouns=3)
+    assert len({wish.prompt for wish in wishes}) == 3 and len(wishes) == 30
+    sizes = {(sample.head, len(sample.mesh.faces)) for sample in data}
+    assert all((wish.prompt, wish.faces) in sizes for wish in wishes) and noun_wishes(data, 30, nouns=3) == wishes
+
+
+def test_meshes_come_in_the_order_of_their_wishes_and_alone_as_together(tiny: Checkpoint) -> None:
+    wishes = [Wish("table", faces) for faces in (90, 10, 40)]
+    together = make(tiny, wishes, seed=3)
+    alone = tiny.generate("table", faces=40, seed=5)[0]
+    assert [mesh.seed for mesh in together] == [3, 4, 5]
+    assert np.array_equal(together[2].codes, alone.codes)
+    sound = soundness(together, wishes)
+    assert sound["generated"] == 3 and sound["with_duplicate_faces"] == sound["with_degenerate_faces"] == 0
+    errors = [abs(len(mesh.faces) / wish.faces - 1) for mesh, wish in zip(together, wishes, strict=True)]
+    assert sound["face_count_error"] == pytest.approx(np.median(errors))
+    assert soundness([*together, None])["ended"] <= 3 / 4
+
+
+def test_the_share_of_edges_with_more_than_two_faces() -> None:
+    fan = TriangleMesh([[0, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0], [-1, 0, 0]], [[0, 1, 2], [0, 1, 3], [0, 1, 4]])
+    assert nonmanifold_share([fan]) == pytest.approx(1 / 7)
+
+
+def test_the_lower_half_and_the_dense_twin_of_a_mesh() -> None:
+    mesh = max(MESHES, key=lambda mesh: len(mesh.faces))
+    half, dense = lower_half(mesh), subdivided(mesh)
+    assert len(half.faces) == len(mesh.faces) // 2 and half.bounds()[0][2] == mesh.bounds()[0][2]
+    assert len(dense.faces) == 16 * len(mesh.faces)
+    assert compare_surfaces(mesh, dense).largest == pytest.approx(0, abs=1e-5)
+
+
+def test_the_whole_protocol(tiny: Checkpoint) -> None:
+    data = load_dataset("procedural:200")
+    steps: list[None] = []
+    result = evaluate(tiny, data, meshes=12, advance=lambda: steps.append(None))
+    assert set(PARTS) <= set(result) and steps
+    assert result["tokenizer"]["triangle_accuracy"] == pytest.approx(1)  # the lattice is exact
+    rows = ("generated", "training_subset", "moved_training_meshes")
+    real, copies = (result["distribution"][row] for row in rows[1:])
+    # A model that knows nothing is told from real meshes, and copies are no news.
+    assert result["distribution"]["generated"]["one_nna"] > real["one_nna"]
+    assert copies["novelty"] < result["nouns"]["novelty"]
+    assert result["completion"]["kept_exactly"] == 1 and result["completion"]["meshes"] > 0
+    assert result["retopology"]["meshes"] > 0 and 0 < result["retopology"]["mean_error_share"] < 1
+    table = markdown(result)
+    assert all(part in table for part in PARTS) and "1-NNA" in table
+
+
+def test_parts_can_be_chosen_and_wrong_ones_are_named(tiny: Checkpoint) -> None:
+    data = load_dataset("procedural:40")
+    assert set(evaluate(tiny, data, parts=["likelihood"])) == {"model", "held_out_meshes", "likelihood"}
+    with pytest.raises(MeshGPTError, match="no part speed"):
+        evaluate(tiny, data, parts=["speed"])
+    with pytest.raises(MeshGPTError, match="Nothing"):
+        evaluate(tiny, data, meshes=0)
+
+
+def test_a_tokenizer_alone_is_measured_as_such() -> None:
+    result = evaluate(load_checkpoint("meshgpt-autoencoder", "cpu"), load_dataset("procedural:20"))
+    assert list(result) == ["model", "held_out_meshes", "tokenizer"]
+
+
+def test_a_result_is_written_beside_what_is_printed(tiny: Checkpoint, tmp_path: Path) -> None:
+    from core.cli import main
+
+    out = tmp_path / "results" / "one.json"
+    arguments = ["evaluate", "--model", str(tiny.path), "--data", "procedural:40", "--only", "likelihood"]
+    assert main([*arguments, "--out", str(out)]) == 0 and "bits_per_face" in out.read_text()

@@ -84,7 +84,7 @@ class Sampler:
         ordered = hasattr(model.tokenizer, "order_keys")
         self.masks_codes = ordered and getattr(model.tokenizer, "codes_in_order", False)
         self.draws = 1 if model.config.step == "code" else config.draws
-        self.rules = FaceRules(rows, max_faces, ordered, config.manifold, self.device)
+        self.rules = FaceRules(rows, max_faces, ordered, config.manifold, self.device, model.config.edges)
         self.codes = torch.zeros(rows, slots, levels, dtype=torch.long, device=self.device)  # of each vertex
         self.slot_vertex = torch.zeros(rows, slots, dtype=torch.long, device=self.device)
         # How many faces that began at a vertex have failed since the last that did not, [B, V].

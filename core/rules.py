@@ -20,13 +20,15 @@ _NO_AREA = 1e-6  # of a parallelogram in [-1, 1]: a 128-lattice has none between
 
 
 class FaceRules:
-    """The faces of a batch of growing meshes, and what they allow next.
+    """The faces of a batch of growing meshes, and what they allow next; `edges`: also what their edges say.
 
     `faces` int64 [B, F, 3]: vertex ids, -1 where empty; `keys` int64 [B, V]: canonical order of the vertices; `points`
     float [B, V, 3]: where they are, in [-1, 1].
     """
 
-    def __init__(self, rows: int, max_faces: int, ordered: bool, manifold: bool, device: torch.device) -> None:
+    def __init__(
+        self, rows: int, max_faces: int, ordered: bool, manifold: bool, device: torch.device, edges: bool = False
+    ) -> None:
         self.ordered, self.manifold = ordered, manifold
         vertices = 3 * max_faces
         self.faces = torch.full((rows, max_faces, 3), -1, dtype=torch.long, device=device)
@@ -34,13 +36,14 @@ class FaceRules:
         self.points = torch.zeros(rows, vertices, 3, device=device)
         self.vertex_count = torch.zeros(rows, dtype=torch.long, device=device)
         self.last = torch.full((rows, 3), -1, dtype=torch.long, device=device)  # order keys of the last face
-        self.edges = EdgeCounts(rows, vertices, device)
+        self.edges = EdgeCounts(rows, vertices, device) if edges else None
 
     def select(self, rows: Tensor) -> None:
         """Keep only these rows of the batch."""
         for name in ("faces", "keys", "points", "vertex_count", "last"):
             setattr(self, name, getattr(self, name)[rows])
-        self.edges.select(rows)
+        if self.edges is not None:
+            self.edges.select(rows)
 
     def clone(self) -> FaceRules:
         """A copy that can go another way."""
@@ -48,7 +51,7 @@ class FaceRules:
         copy.ordered, copy.manifold = self.ordered, self.manifold
         for name in ("faces", "keys", "points", "vertex_count", "last"):
             setattr(copy, name, getattr(self, name).clone())
-        copy.edges = self.edges.clone()
+        copy.edges = None if self.edges is None else self.edges.clone()
         return copy
 
     def candidates(self, slot: int, face: list[Tensor], face_span: int, vertex_span: int) -> Tensor:
@@ -150,7 +153,7 @@ class FaceRules:
         self.keys[:, :size], self.points[:, :size] = keys, points
         self.vertex_count[:] = size
         everywhere = torch.ones(len(faces), dtype=torch.bool, device=faces.device)
-        for number in range(count):
+        for number in range(count if self.edges is not None else 0):
             self.edges.add_face(everywhere, list(faces[:, number].unbind(dim=1)), faces[:, :number])
         self.faces[:, :count] = faces
         if above:
@@ -168,6 +171,7 @@ class FaceRules:
         """Append the face in the rows where kept [B], as face number at [B]; no row has `span` faces, if given."""
         ids = torch.stack(face, dim=-1)
         rows = torch.arange(len(ids), device=ids.device)
-        self.edges.add_face(kept, face, self.faces[:, : span or self.faces.shape[1]])
+        if self.edges is not None:
+            self.edges.add_face(kept, face, self.faces[:, : span or self.faces.shape[1]])
         self.faces[rows, at] = torch.where(kept[:, None], ids, self.faces[rows, at])
         self.last = torch.where(kept[:, None], self.keys.gather(1, ids), self.last)

@@ -35,6 +35,10 @@ class Sample:
     derived_from: str | None = None
 
     @property
+    def noun(self) -> str:
+        return self.head or self.label
+
+    @property
     def kin(self) -> tuple[str, ...]:
         return self.family or (self.label,)
 

@@ -36,13 +36,13 @@ def noun_wishes(train: MeshDataset, count: int, nouns: int = 12, seed: int = 0) 
     """`count` wishes for the commonest head nouns of what artists made, each as often, with the face counts of meshes
     of that noun.
     """
-    originals = [sample for sample in train if sample.derived_from is None and sample.head]
-    common = [noun for noun, _ in Counter(sample.head for sample in originals).most_common(nouns)]
+    originals = [sample for sample in train if sample.derived_from is None]
+    common = [noun for noun, _ in Counter(sample.noun for sample in originals).most_common(nouns)]
     rng = np.random.default_rng(seed)
     wishes = []
     for number in range(count):
         noun = common[number % len(common)]
-        sizes = [len(sample.mesh.faces) for sample in originals if sample.head == noun]
+        sizes = [len(sample.mesh.faces) for sample in originals if sample.noun == noun]
         wishes.append(Wish(noun, int(rng.choice(sizes))))
     return wishes
 
@@ -86,6 +86,8 @@ def soundness(meshes: Sequence[GeneratedMesh | None], wishes: Sequence[Wish] = (
     more than two faces. face_count_error: median of |faces / asked - 1|.
     """
     found = [mesh for mesh in meshes if mesh is not None]
+    if not found:
+        return {"generated": len(meshes), "ended": 0.0}
     reports = [mesh.report() for mesh in found]
     asked = [wish.faces for wish in wishes] or [0] * len(meshes)
     errors = [

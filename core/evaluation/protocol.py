@@ -109,6 +109,8 @@ class _Evaluation:
         made = make(self.checkpoint, wishes, seed=self.seed, advance=self.advance, **self.sampling)
         found = [(mesh, wish) for mesh, wish in zip(made, wishes, strict=True) if mesh is not None]
         result = soundness(made, wishes)
+        if not found:
+            return result
         result["nonmanifold_edge_share_of_training_meshes"] = nonmanifold_share([s.mesh for s in self.originals])
         clouds = point_clouds([mesh for mesh, _ in found])
         held_out = [sample.mesh for sample in self.validation]
@@ -119,14 +121,14 @@ class _Evaluation:
             "copies_of_held_out_meshes": float(np.mean(self.shapes.copied(held_out))),
         }
         nouns = sorted({wish.prompt for wish in wishes})
-        known = [sample for sample in self.originals if sample.head in nouns]
-        unseen = [sample for sample in self.validation if sample.head in nouns]
+        known = [sample for sample in self.originals if sample.noun in nouns]
+        unseen = [sample for sample in self.validation if sample.noun in nouns]
         if len(nouns) > 1:
-            classifier = train_classifier(point_clouds([s.mesh for s in known]), [s.head for s in known], nouns)
+            classifier = train_classifier(point_clouds([s.mesh for s in known]), [s.noun for s in known], nouns)
             result["alignment"] = classifier.accuracy(clouds, [wish.prompt for _, wish in found])
             if unseen:
                 real = point_clouds([sample.mesh for sample in unseen])
-                result["alignment_of_held_out_meshes"] = classifier.accuracy(real, [s.head for s in unseen])
+                result["alignment_of_held_out_meshes"] = classifier.accuracy(real, [s.noun for s in unseen])
         return result
 
     def distribution(self) -> dict[str, Any]:
@@ -145,11 +147,14 @@ class _Evaluation:
         }
         result: dict[str, Any] = {}
         for name, meshes in sets.items():
+            if not meshes:
+                continue
             clouds = point_clouds(meshes, seed=3)
             result[name] = reference.compare(clouds)
             result[name]["novelty"] = float(self.shapes.distances(clouds).median()) * 1e3
             self.advance()
-        return result | {"face_count_error": soundness(made, wishes)["face_count_error"]}
+        sound = soundness(made, wishes)
+        return result | {name: sound[name] for name in ("ended", "face_count_error") if name in sound}
 
     def _alike(self, start: int = 0) -> list[Sample]:
         """For each held-out mesh another training mesh made by an artist: of the same noun if there is one left, else
@@ -162,7 +167,7 @@ class _Evaluation:
         for sample in self.validation:
             if not left:
                 break
-            alike = [lambda s, n=sample.head: s.head == n, lambda s, c=sample.category: s.category == c]
+            alike = [lambda s, n=sample.noun: s.noun == n, lambda s, c=sample.category: s.category == c]
             index = next((i for test in alike for i, other in enumerate(left) if test(other)), 0)
             chosen.append(left.pop(index))
         return chosen
@@ -173,6 +178,8 @@ class _Evaluation:
         """
         made = make(self.checkpoint, [Wish("")] * _VARIED, seed=self.seed, advance=self.advance, **self.sampling)
         found = [mesh for mesh in made if mesh is not None]
+        if len(found) < 2:
+            return {"generated": len(found)}
         rng = np.random.default_rng(self.seed)
         some = [self.originals[i].mesh for i in rng.permutation(len(self.originals))[: len(found)]]
         return {

@@ -30,7 +30,7 @@ def build_task(kind: str) -> Task:
     """A task whose loss does not draw random numbers, so that processes can be compared with one. Some batches of the
     transformer have one mesh, which two processes cannot share.
     """
-    dataset = load_dataset("procedural:48")
+    dataset = load_dataset("procedural:64")
     if kind == "transformer":
         from core.tasks.transformer import TransformerTask, TransformerTaskConfig
         from core.tokenizers.lattice import LatticeTokenizer

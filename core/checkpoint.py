@@ -152,8 +152,8 @@ def save_checkpoint(
 def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[str, Any]) -> Path:
     """Save a transformer with half-precision weights, and the tokenizer under it.
 
-    `details`: what the card says (see `card.model_card`); its `summary` and `sampling` (defaults for generation) go
-    into the config.
+    `details`: what the card says (see `card.model_card`); its `summary`, `sampling` (defaults for generation) and
+    `split` (how validation meshes were told from training meshes) go into the config.
     """
     import torch
 
@@ -165,6 +165,7 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
         "max_faces": model.config.max_faces,
         "summary": details.get("summary", ""),
         "sampling": details.get("sampling", {}),
+        "split": details.get("split", {}),
     }
     tensors = {f"transformer.{name}": value.to(torch.float16) for name, value in model.state_dict().items()}
     if isinstance(model.tokenizer, torch.nn.Module):

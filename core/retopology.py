@@ -17,10 +17,11 @@ from .checkpoint import Checkpoint
 from .errors import MeshGPTError
 from .generation import GeneratedMesh
 from .mesh import TriangleMesh
-from .surface import Surface, SurfaceDifference, compare_surfaces, draw_points
+from .surface import MeasuredSurface, Surface, SurfaceDifference, draw_points
 
 POINTS = 512  # as in training
 _REACH = 3  # lattice cells that a vertex moves at most
+_LEAST_AREA = 0.1  # of a face, seen along its normal, that has to be left
 
 
 @dataclass(frozen=True)
@@ -70,24 +71,41 @@ def retopologize(
     """
     if best_of < 1 or count < 1 or faces < 1:
         raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a choice of at least 1.")
+    seed %= 2**63  # as the model takes it
     points = surface_points(mesh, seed=seed)
     made = checkpoint.generate(prompt, count * best_of, faces, seed, points=points, **settings)
+    plain, frame = mesh.normalised()
+    surface = Surface(plain.vertices[plain.faces].astype(np.float64))
+    measured, side = MeasuredSurface(mesh), float(np.subtract(*mesh.bounds()[::-1]).max())
     found: dict[int, list[Retopology]] = {}
     for one in made:  # fewer than asked for, where a seed gave nothing
-        found.setdefault((one.seed - seed) // best_of, []).append(_fitted(mesh, one, snap, checkpoint.tokenizer.levels))
+        vertices = _snapped(one, surface, 2 / checkpoint.tokenizer.levels) if snap else one.vertices
+        result = TriangleMesh(frame.apply(vertices), one.faces)
+        fitted = Retopology(result, one, measured.compare(result), side)
+        found.setdefault((one.seed - seed) % 2**63 // best_of, []).append(fitted)
     return [min(group, key=lambda one: (not one.made.ended, one.difference.mean)) for group in found.values()]
 
 
-def _fitted(source: TriangleMesh, made: GeneratedMesh, snap: bool, levels: int) -> Retopology:
-    plain, frame = source.normalised()
-    vertices = made.vertices.astype(np.float64)
-    if snap:
-        nearest = Surface(plain.vertices[plain.faces].astype(np.float64)).nearest(vertices)
-        near = nearest.distance <= _REACH * 2 / levels
-        moved = TriangleMesh(np.where(near[:, None], nearest.place, vertices), made.faces)
-        # Thin parts may fall flat when both of their sides go to one: then the model's own places are better.
-        if moved.report().degenerate == 0:
-            vertices = moved.vertices
-    mesh = TriangleMesh(frame.apply(vertices), made.faces)
-    low, high = source.bounds()
-    return Retopology(mesh, made, compare_surfaces(source, mesh), float((high - low).max()))
+def _snapped(made: TriangleMesh, surface: Surface, cell: float) -> np.ndarray:
+    """Vertices float64 [V, 3] moved to the nearest place on the surface, where it is at most some cells away.
+
+    In thin parts the nearest place may be on the other side: vertices of faces that would turn over or lose most of
+    their area stay where the model put them.
+    """
+    before = made.vertices.astype(np.float64)
+    nearest = surface.nearest(before)
+    moved = nearest.distance <= _REACH * cell
+    normals = _normals(before, made.faces)
+    while True:
+        vertices = np.where(moved[:, None], nearest.place, before)
+        kept = (_normals(vertices, made.faces) * normals).sum(axis=1)
+        spoilt = (kept < _LEAST_AREA * (normals**2).sum(axis=1)) & moved[made.faces].any(axis=1)
+        if not spoilt.any():
+            return vertices
+        moved[made.faces[spoilt]] = False
+
+
+def _normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Normals [F, 3], twice as long as the faces' areas."""
+    a, b, c = np.moveaxis(vertices[faces], 1, 0)
+    return np.cross(b - a, c - a)

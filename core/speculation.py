@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from .conditioning import Conditions
 from .errors import MeshGPTError
 from .generation import FaceEvent, MeshEvent, Sampler
+from .nn.edges import EdgeCounts
 from .sampling import SamplingConfig, draw
 from .tokenizers import Tokenizer
 from .transformer import MeshTransformer
@@ -98,6 +99,8 @@ class SpeculativeSampler(Sampler):
             )
         super().__init__(model, conditions, [seed], config, max_faces, [prompt])
         guesses, self.random = (_stream(seed, number) for number in (1, 2))
+        if draft.config.edges and self.rules.edges is None:  # the draft goes on from a copy of these rules
+            self.rules.edges = EdgeCounts(1, 3 * max_faces, self.device)
         self.draft = _Draft(draft, draft_conditions, [seed], config, min(max_faces, draft.config.max_faces))
         self.draft.generators = [guesses]
         self.ahead, self.guesses = ahead, list[Guess]()

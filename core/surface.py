@@ -54,16 +54,37 @@ def compare_surfaces(first: TriangleMesh, second: TriangleMesh, samples: int = S
     """Measured exactly from `samples` evenly drawn points (always the same ones) and from up to as many vertices of
     each surface to the other: the means over the drawn points of both, the largest over all.
     """
-    # Taken about a common centre and scale: far from the origin, or at extreme sizes, squares would lose all digits.
-    (lo, hi), (lo2, hi2) = first.bounds(), second.bounds()
-    centre, scale = (lo + hi) / 2, max(float((hi - lo).max()), float((hi2 - lo2).max()), np.finfo(np.float64).tiny)
-    triangles = [(m.vertices.astype(np.float64)[m.faces] - centre) / scale for m in (first, second)]
+    return MeasuredSurface(first, samples).compare(second)
+
+
+class MeasuredSurface:
+    """A mesh's surface that others are compared with, one after another; see `compare_surfaces`."""
+
+    def __init__(self, mesh: TriangleMesh, samples: int = SAMPLES) -> None:
+        low, high = mesh.bounds()
+        # Taken about its own centre and size: far from the origin, or at extreme sizes, squares would lose all digits.
+        self.centre, self.scale = (low + high) / 2, max(float((high - low).max()), np.finfo(np.float64).tiny)
+        self.samples = samples
+        self.own = self._probed(mesh)
+
+    def _probed(self, mesh: TriangleMesh) -> tuple[Surface, np.ndarray, np.ndarray]:
+        """The surface, points drawn on it with their normals [P, 6], and some of its vertices [V, 3]."""
+        places = (mesh.vertices.astype(np.float64) - self.centre) / self.scale
+        used = np.unique(mesh.faces)
+        triangles = places[mesh.faces]
+        points = draw_points(triangles, self.samples, np.random.default_rng(0))
+        return Surface(triangles), points, places[used[:: -(-len(used) // self.samples)]]
+
+    def compare(self, mesh: TriangleMesh) -> SurfaceDifference:
+        """How the surface of another mesh differs."""
+        other = self._probed(mesh)
+        return _difference(self.own, other, self.scale)
+
+
+def _difference(first: tuple, second: tuple, scale: float) -> SurfaceDifference:
     drawn, alike, largest = [], [], 0.0
-    for source, target in (triangles, triangles[::-1]):
-        points = draw_points(source, samples, np.random.default_rng(0))
-        vertices = np.unique(source.reshape(-1, 3), axis=0)
-        vertices = vertices[:: -(-len(vertices) // samples)]
-        nearest = Surface(target).nearest(np.concatenate([points[:, :3], vertices]))
+    for (_, points, vertices), (target, _, _) in ((first, second), (second, first)):
+        nearest = target.nearest(np.concatenate([points[:, :3], vertices]))
         drawn.append(nearest.distance[: len(points)].mean())
         alike.append(np.abs((points[:, 3:] * nearest.normal[: len(points)]).sum(axis=1)).mean())
         largest = max(largest, float(nearest.distance.max()))
@@ -92,11 +113,15 @@ class Surface:
         cross = np.cross(b - a, c - a)
         return cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-30)
 
+    @cached_property
+    def spheres(self) -> tuple[np.ndarray, np.ndarray]:
+        """Middles [F, 3] and radii [F] around them that hold the triangles."""
+        centres = self.triangles.mean(axis=1)
+        return centres, np.linalg.norm(self.triangles - centres[:, None], axis=2).max(axis=1)
+
     def nearest(self, points: np.ndarray) -> Nearest:
         """Exact, for points [P, 3]; of triangles equally near, the first."""
-        triangles = self.triangles
-        centres = triangles.mean(axis=1)
-        radii = np.linalg.norm(triangles - centres[:, None], axis=2).max(axis=1)
+        triangles, (centres, radii) = self.triangles, self.spheres
         place, distance = np.empty((len(points), 3)), np.empty(len(points))
         which = np.empty(len(points), np.int64)
         step = max(1, _PAIRS // len(triangles))

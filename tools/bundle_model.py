@@ -42,15 +42,17 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="what it was trained on")
     parser.add_argument("--evaluation", type=Path, required=True, help="what `core evaluate --out` wrote")
     parser.add_argument("--notes", type=Path, required=True, help="Markdown: recipe, hardware, time, known failures")
-    parser.add_argument("--sampling", type=json.loads, default={}, metavar="JSON", help="its defaults for generation")
     options = parser.parse_args()
 
     checkpoint = load_checkpoint(options.run / "model")
     steps = [json.loads(line) for line in (options.run / "metrics.jsonl").read_text().splitlines()]
     limit = checkpoint.transformer.config.max_faces
-    fitting = load_dataset(options.data).filtered(limit).fitting(checkpoint.tokenizer.levels, 0.1)
-    sides = [len(part) for part in fitting.split()]
+    split = checkpoint.config.get("split") or {"validation_fraction": 0.05, "max_lost": 0.1}
+    fitting = load_dataset(options.data).filtered(limit).fitting(checkpoint.tokenizer.levels, split["max_lost"])
+    sides = [len(part) for part in fitting.split(split["validation_fraction"])]
     evaluation = json.loads(options.evaluation.read_text())
+    if evaluation["held_out_meshes"] != sides[1]:
+        parser.error("the evaluation is of another model or of other data")
     evaluation["model"] = options.name
     details = {
         "name": options.name,
@@ -66,7 +68,8 @@ def main() -> None:
         },
         "evaluation": evaluation,
         "notes": options.notes.read_text(),
-        "sampling": options.sampling,
+        "sampling": evaluation["sampling"],  # what was measured is what it will do
+        "split": split,
     }
     print(save_transformer(BUNDLED / options.name, checkpoint.transformer, details))
 

@@ -3,8 +3,8 @@
 """`make models`: the data, then each model of the extension by its recipe, from the archives of meshes alone.
 
 Every step goes on where it stopped. A recipe is the options of `python -m core train`, so what is not named here is its
-default. The finished models lie in WORK/<name>/model; `tools/bundle_model.py` measures them and puts them in
-core/weights.
+default. The finished models lie in WORK/<name>/model; `python -m core evaluate` measures them, and
+`tools/bundle_model.py` puts them in core/weights.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def main() -> None:
     records: list[dict[str, Any]] = []
     dense: Counter[tuple[str, str]] = Counter()
     for path in options.archives:
-        for mesh, record in tqdm(read_archive(path)[0], desc=path.stem):
+        for number, (mesh, record) in enumerate(tqdm(read_archive(path)[0], desc=path.stem)):
             if len(mesh.faces) > options.max_faces:
                 dense[kind := (record.get("creator", ""), record.get("head", ""))] += 1
                 if dense[kind] > options.alike:
@@ -132,7 +132,7 @@ def main() -> None:
                 records.append(record)
             for level, how in kept_levels(mesh, options):
                 meshes.append(level)
-                derived = {"of": record.get("id", ""), **how}
+                derived = {"of": record.get("id") or f"{path.stem} {number}", **how}
                 records.append({**record, "n_faces": len(level.faces), "derived": derived})
     _write(options.out, meshes, records)
     derived = sum("derived" in record for record in records)

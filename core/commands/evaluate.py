@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,18 @@ def _evaluate(options: argparse.Namespace) -> Result:
     names = ("manifold", "temperature", "guidance")
     sampling = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     dataset = load_dataset(options.data)
+    wish = {"meshes": options.meshes, "parts": parts, "seed": options.seed, **sampling}
+
+    def keep(result: Result) -> None:
+        """Written after each part, so that what took minutes is not lost."""
+        if options.out:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            temporary = options.out.with_name(options.out.name + ".tmp")
+            temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+            os.replace(temporary, options.out)
+
     with progress("steps") as advance:
-        result = evaluate(
-            checkpoint, dataset, meshes=options.meshes, parts=parts, seed=options.seed, advance=advance, **sampling
-        )
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(result, indent=1) + "\n")
-    return result
+        return evaluate(checkpoint, dataset, advance=advance, keep=keep, **wish)
 
 
 def _show(result: Result) -> None:

@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `generate` and `complete` have in common: what is asked for, how it is drawn, and where the meshes go."""
+"""What `generate`, `complete` and `retopologize` have in common: what is asked for, how it is drawn, and where the
+meshes go.
+"""
 
 from __future__ import annotations
 

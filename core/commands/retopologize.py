@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     snap = "move vertices onto the surface where it is near (default)"
     parser.add_argument("--snap", action=argparse.BooleanOptionalAction, help=snap)
     add_request(parser, points=False)
-    parser.set_defaults(faces=400)
+    parser.set_defaults(faces=400, show=_show)
 
 
 def _retopologize(options: argparse.Namespace) -> Result:
@@ -41,3 +41,11 @@ def _retopologize(options: argparse.Namespace) -> Result:
     for row, difference in zip(result["meshes"], differences, strict=True):
         row |= difference
     return result
+
+
+def _show(result: Result) -> None:
+    """A line a mesh with how far it is from the source, and how long it took."""
+    for mesh in result["meshes"]:
+        mean, largest = mesh["mean_error_share"], mesh["max_error_share"]
+        print(f"{mesh['path']}: {mean:.2%} of the longest side away on average, {largest:.2%} at most")
+    show_meshes(result)

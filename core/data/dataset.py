@@ -90,7 +90,8 @@ class MeshDataset:
         is a level of detail of another mesh is not validated on: it is not as an artist made it.
         """
         place = {family: _place(family, seed) for family in {sample.kin for sample in self.samples}}
-        bound = max(fraction, min(place.values())) if len(place) > 1 else -1.0
+        whole = [place[sample.kin] for sample in self.samples if sample.derived_from is None]
+        bound = max(fraction, min(whole)) if whole and len(place) > 1 else -1.0
         train = tuple(s for s in self.samples if place[s.kin] > bound)
         validation = tuple(s for s in self.samples if place[s.kin] <= bound and s.derived_from is None)
         return MeshDataset(train, self.source), MeshDataset(validation or train, self.source)

@@ -22,8 +22,7 @@ class Reference:
 
     def compare(self, generated: Tensor) -> dict[str, float]:
         """Of generated clouds [G, M, 3]. coverage: share of the reference that is nearest to some generated one, high
-        is
-        good. mmd: mean distance of the reference to the nearest generated one, times 1,000, low is good.
+        is good. mmd: mean distance of the reference to the nearest generated one, times 1,000, low is good.
         one_nna: how often the nearest neighbour tells which set a cloud is of; 0.5 is best.
         """
         across = chamfer(generated, self.clouds)

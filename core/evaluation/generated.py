@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..checkpoint import ROWS, dataclass_from
 from ..data.dataset import MeshDataset
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
@@ -20,8 +21,6 @@ from ..mesh import TriangleMesh
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
     from ..generation import GeneratedMesh
-
-ROWS = 32  # meshes made side by side
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,6 @@ def make(
     """One mesh a wish, with the seeds seed, seed + 1, ...; None where the model could make no face. Wishes for about as
     many faces are made side by side, so that none waits long for the others.
     """
-    from ..checkpoint import dataclass_from
     from ..generation import MeshEvent, Sampler
     from ..sampling import SamplingConfig
 

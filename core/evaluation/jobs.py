@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,46 +43,46 @@ def completion(
     *,
     seed: int = 0,
     advance: Callable[[], None] = lambda: None,
+    **sampling: Any,
 ) -> dict[str, Any]:
-    """The lower half of each mesh, completed in the room that the whole had.
+    """The lower half of each mesh, completed in the room that the whole had. Halves that lie flat are left out.
 
-    kept_exactly: results that begin with the given vertices and faces, bit for bit. sound: results that have no more
-    degenerate and duplicate faces and edges with three faces than what was given. error: mean distance to the whole, in
-    shares of its longest side; error_of_the_half: that of the given half alone. Medians over the meshes.
+    failed: how many the model could add nothing to; shares count them. kept_exactly: share of the results that begin
+    with the given vertices and faces, bit for bit. sound: that have no more degenerate and duplicate faces and edges
+    with three faces than what was given. error: median of the mean distance to the whole, in shares of its longest
+    side; error_of_the_half: that of the given half alone.
     """
-    exact, sound, ended, errors, before = [], [], [], [], []
+    exact, sound, ended, errors, before, failed = [], [], [], [], [], 0
     for number, (mesh, label) in enumerate(meshes):
         half = lower_half(mesh)
+        advance()
         try:
-            found = checkpoint.complete(half, label, box=mesh.bounds(), faces=len(mesh.faces), seed=seed + number)
-        except MeshGPTError:  # a half that lies flat has no lattice faces, or the model could make none
+            half.quantised(checkpoint.tokenizer.levels)
+        except MeshGPTError:
             continue
-        finally:
-            advance()
-        if not found:
+        try:
+            wish = {"box": mesh.bounds(), "faces": len(mesh.faces), "seed": seed + number}
+            found = checkpoint.complete(half, label, **wish, **sampling)[0]
+        except (MeshGPTError, IndexError):
+            failed += 1
             continue
-        result, given = found[0].mesh, half.report()
+        result, given, report = found.mesh, half.report(), found.mesh.report()
         exact.append(
             np.array_equal(result.faces[: len(half.faces)], half.faces)
             and np.array_equal(result.vertices[: len(half.vertices)], half.vertices)
         )
-        report = result.report()
         kinds = ("degenerate", "duplicate", "nonmanifold_edges")
         sound.append(all(getattr(report, kind) <= getattr(given, kind) for kind in kinds))
-        ended.append(found[0].made.ended)
+        ended.append(found.made.ended)
         side = float(np.subtract(*mesh.bounds()[::-1]).max())
         errors.append(compare_surfaces(mesh, result).mean / side)
         before.append(compare_surfaces(mesh, half).mean / side)
-    if not exact:
-        return {"meshes": 0}
-    return {
-        "meshes": len(exact),
-        "kept_exactly": float(np.mean(exact)),
-        "sound": float(np.mean(sound)),
-        "ended": float(np.mean(ended)),
-        "error": float(np.median(errors)),
-        "error_of_the_half": float(np.median(before)),
-    }
+    result = {"meshes": len(exact) + failed, "failed": failed}
+    if exact:
+        shares = {"kept_exactly": exact, "sound": sound, "ended": ended}
+        result |= {name: sum(values) / result["meshes"] for name, values in shares.items()}
+        result |= {"error": float(np.median(errors)), "error_of_the_half": float(np.median(before))}
+    return result
 
 
 def retopology(
@@ -91,23 +92,23 @@ def retopology(
     best_of: int = 4,
     seed: int = 0,
     advance: Callable[[], None] = lambda: None,
+    **sampling: Any,
 ) -> dict[str, Any]:
-    """Each mesh subdivided twice, and made again with about as many faces as it had. Medians over the meshes; distances
-    in shares of the longest side.
+    """Each mesh subdivided twice, and made again with about as many faces as it had. failed: how many the model could
+    make nothing of; `ended` counts them. The others are medians, distances in shares of the longest side.
     """
     rows, counts = [], []
     for number, mesh in enumerate(meshes):
-        found = retopologize(checkpoint, subdivided(mesh), len(mesh.faces), best_of=best_of, seed=seed + 1000 * number)
         advance()
-        rows += [one.as_dict() for one in found]
-        counts += [abs(len(one.mesh.faces) / len(mesh.faces) - 1) for one in found]
-    values = {
-        name: [row[name] for row in rows] for name in ("mean_error_share", "max_error_share", "normal_consistency")
-    }
-    return {
-        "meshes": len(meshes),
-        "best_of": best_of,
-        "ended": float(np.mean([row["ended"] for row in rows])),
-        **{name: float(np.median(found)) for name, found in values.items()},
-        "face_count_error": float(np.median(counts)),
-    }
+        wish = {"best_of": best_of, "seed": seed + 1000 * number}
+        with suppress(MeshGPTError):
+            found = retopologize(checkpoint, subdivided(mesh), len(mesh.faces), **wish, **sampling)[0]
+            rows.append(found.as_dict())
+            counts.append(abs(len(found.mesh.faces) / len(mesh.faces) - 1))
+    result = {"meshes": len(meshes), "failed": len(meshes) - len(rows), "best_of": best_of}
+    if rows:
+        names = ("mean_error_share", "max_error_share", "normal_consistency")
+        result["ended"] = sum(row["ended"] for row in rows) / len(meshes)
+        result |= {name: float(np.median([row[name] for row in rows])) for name in names}
+        result["face_count_error"] = float(np.median(counts))
+    return result

@@ -22,6 +22,7 @@ from .clouds import chamfer_pairs, point_clouds, turned
 _CELLS = 12  # of the coarse grid, each way
 _CANDIDATES = 16  # compared exactly, for each shape
 LEAST_FACES = 24  # with fewer, meshes of different things are built alike
+_ROUNDS = 4  # of refining: a vertex hears of those as many edges away
 
 
 class TrainingShapes:
@@ -30,8 +31,7 @@ class TrainingShapes:
     def __init__(self, meshes: Sequence[TriangleMesh]) -> None:
         self.clouds = point_clouds(meshes, seed=1)
         self._grids = _grids(self.clouds)
-        lattices = [_faces(mesh) for mesh in meshes]
-        self._builds = {faces.tobytes() for faces in lattices if len(faces) >= LEAST_FACES}
+        self._builds = {build for mesh in meshes if (build := _build(mesh)) is not None}
 
     def distances(self, clouds: Tensor) -> Tensor:
         """Chamfer distance [A] of clouds [A, M, 3] to the nearest training mesh."""
@@ -51,17 +51,39 @@ class TrainingShapes:
         return torch.stack(found), torch.stack(which)
 
     def copied(self, meshes: Sequence[TriangleMesh]) -> list[bool]:
-        """Which meshes are built face for face like a training mesh, whatever their proportions: the canonical order
-        numbers vertices, and stretching along the axes leaves it.
+        """Which meshes are built like a training mesh: as many vertices and faces, joined in the same way, whatever
+        their size, proportions and direction.
         """
-        return [len(faces) >= LEAST_FACES and faces.tobytes() in self._builds for faces in map(_faces, meshes)]
+        return [(build := _build(mesh)) is not None and build in self._builds for mesh in meshes]
 
 
-def _faces(mesh: TriangleMesh) -> np.ndarray:
+def _build(mesh: TriangleMesh) -> tuple[int, ...] | None:
+    """What is the same for all meshes joined alike, and nearly never for others: colours of the vertices, refined by
+    those of their neighbours (Weisfeiler and Lehman). None for meshes too small to tell, and for what is no mesh.
+    """
     try:
-        return mesh.quantised().faces
+        faces = mesh.quantised().faces
     except MeshGPTError:
-        return np.empty((0, 3), np.int64)
+        return None
+    if len(faces) < LEAST_FACES:
+        return None
+    count = int(faces.max()) + 1
+    colour = np.bincount(faces.reshape(-1), minlength=count).astype(np.uint64)
+    for _ in range(_ROUNDS):
+        mixed = _mixed(colour)
+        around = np.zeros(count, np.uint64)
+        for corner in range(3):  # neighbours have no order, so they are added up
+            np.add.at(around, faces[:, corner], mixed[faces].sum(axis=1) - mixed[faces[:, corner]])
+        colour = _mixed(mixed + np.uint64(3) * around)
+    return count, len(faces), int(colour.sum())
+
+
+def _mixed(values: np.ndarray) -> np.ndarray:
+    """A hash of each integer, uint64 (splitmix64)."""
+    x = values + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def _grids(clouds: Tensor) -> Tensor:

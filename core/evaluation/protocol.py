@@ -19,7 +19,7 @@ from ..data.dataset import MeshDataset, Sample
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
 from .alignment import train_classifier
-from .clouds import point_clouds
+from .clouds import chamfer, point_clouds
 from .distribution import Reference
 from .generated import Wish, make, nonmanifold_share, noun_wishes, soundness
 from .jobs import completion, retopology
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
 
 PARTS = ("tokenizer", "likelihood", "nouns", "distribution", "variety", "completion", "retopology")
+_SPLIT = {"validation_fraction": 0.05, "max_lost": 0.1}  # of checkpoints that do not say
 _JITTER = 0.01  # standard deviation of the control row's vertices, in shares of the longest side
 _VARIED = 32  # meshes made without a wish
 _COMPLETED, _RETOPOLOGIZED = 50, 12  # held-out meshes
@@ -44,25 +45,32 @@ def evaluate(
     parts: Sequence[str] = PARTS,
     seed: int = 0,
     advance: Callable[[], None] = lambda: None,
+    keep: Callable[[dict[str, Any]], None] = lambda result: None,
     **sampling: Any,
 ) -> dict[str, Any]:
-    """A dictionary for each part. `meshes`: how many are made for the nouns; `sampling`: fields of SamplingConfig.
+    """A dictionary for each part. `meshes`: how many are made for the nouns; `sampling`: fields of SamplingConfig, of
+    all that is made.
 
-    `advance` is called after each batch or mesh. A checkpoint without a transformer has the tokenizer's part only.
+    `advance` is called after each batch or mesh, `keep` with the result so far after each part. A checkpoint without a
+    transformer has the tokenizer's part only.
     """
     unknown = sorted(set(parts) - set(PARTS))
     if unknown:
         raise MeshGPTError(f"The evaluation has no part {', '.join(unknown)}.", f"Choose of: {', '.join(PARTS)}.")
     if meshes < 1:
         raise MeshGPTError("Nothing was to be made.", "Give at least 1 mesh.")
+    seed %= 2**62  # random generators take no negative numbers
     run = _Evaluation(checkpoint, dataset, meshes, seed, advance, sampling)
     if checkpoint.transformer is None:
         parts = [part for part in parts if part == "tokenizer"]
-    result: dict[str, Any] = {"model": checkpoint.name, "held_out_meshes": len(run.validation)}
+    result: dict[str, Any] = {"model": checkpoint.name, "held_out_meshes": len(run.validation), "seed": seed}
+    if checkpoint.transformer is not None:
+        result["sampling"] = {**checkpoint.config.get("sampling", {}), **sampling}
     for part in PARTS:
-        if part in parts and (part != "retopology" or checkpoint.transformer.config.point_latents):
+        if part in parts:
             start = time.perf_counter()
             result[part] = getattr(run, part)() | {"seconds": round(time.perf_counter() - start, 1)}
+            keep(result)
     return result
 
 
@@ -85,10 +93,16 @@ class _Evaluation:
             advance,
             sampling,
         )
+        split = {**_SPLIT, **checkpoint.config.get("split", {})}
         if checkpoint.transformer is not None:
             dataset = dataset.filtered(checkpoint.transformer.config.max_faces)
-        self.train, self.validation = dataset.split()
+        dataset = dataset.fitting(checkpoint.tokenizer.levels, split["max_lost"])
+        self.train, self.validation = dataset.split(split["validation_fraction"])
         self.originals = [sample for sample in self.train if sample.derived_from is None]
+        if not self.originals or self.train.samples == self.validation.samples:
+            raise MeshGPTError(
+                "None of the meshes can be held out from the others.", "Give meshes of more than one family."
+            )
         self._shapes: TrainingShapes | None = None
 
     @property
@@ -158,8 +172,7 @@ class _Evaluation:
 
     def _alike(self, start: int = 0) -> list[Sample]:
         """For each held-out mesh another training mesh made by an artist: of the same noun if there is one left, else
-        of
-        the same category, else any.
+        of the same category, else any.
         """
         rng = np.random.default_rng(self.seed + start)
         left = [self.originals[i] for i in rng.permutation(len(self.originals))]
@@ -182,23 +195,23 @@ class _Evaluation:
             return {"generated": len(found)}
         rng = np.random.default_rng(self.seed)
         some = [self.originals[i].mesh for i in rng.permutation(len(self.originals))[: len(found)]]
-        return {
+        result = {
             "generated": len(found),
             "ended": float(np.mean([mesh is not None and mesh.ended for mesh in made])),
             "distance_to_nearest": _spread(found),
-            "distance_to_nearest_of_training_meshes": _spread(some),
         }
+        return result | ({"distance_to_nearest_of_training_meshes": _spread(some)} if len(some) > 1 else {})
 
     def completion(self) -> dict[str, Any]:
         some = [(sample.mesh, sample.label) for sample in self._some(_COMPLETED, 2)]
-        return completion(self.checkpoint, some, seed=self.seed, advance=self.advance)
+        return completion(self.checkpoint, some, seed=self.seed, advance=self.advance, **self.sampling)
 
     def retopology(self) -> dict[str, Any]:
+        if not self.checkpoint.transformer.config.point_latents:
+            return {"meshes": 0, "why": "trained without point clouds"}
         low, high = _REMADE
         some = [sample.mesh for sample in self._some(_RETOPOLOGIZED, low, high)]
-        if not some:
-            return {"meshes": 0}
-        return retopology(self.checkpoint, some, seed=self.seed, advance=self.advance)
+        return retopology(self.checkpoint, some, seed=self.seed, advance=self.advance, **self.sampling)
 
     def _some(self, count: int, least: int, most: int = 10**9) -> list[Sample]:
         """Held-out meshes of so many faces, drawn by the seed; at most `count`."""
@@ -214,7 +227,5 @@ def _moved(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
 
 
 def _spread(meshes: Sequence[TriangleMesh]) -> float:
-    from .clouds import chamfer
-
     clouds = point_clouds(meshes)
     return float(chamfer(clouds, clouds).fill_diagonal_(float("inf")).amin(dim=1).median()) * 1e3

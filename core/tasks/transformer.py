@@ -119,9 +119,9 @@ class TransformerTask:
 
     def _epoch_shares(self) -> np.ndarray:
         """Probability of each training mesh to take part in an epoch, float [M]."""
-        heads = Counter(sample.head for sample in self.train)
         config = self.config
-        common = [min(1.0, config.common / heads[sample.head]) ** config.balance for sample in self.train]
+        heads = Counter(sample.head for sample in self.train if sample.derived_from is None)
+        common = [min(1.0, config.common / max(1, heads[s.head])) ** config.balance for s in self.train]
         long = [min(1.0, config.long / len(sample.mesh.faces)) for sample in self.train]
         levels = Counter(sample.derived_from for sample in self.train)
         derived = [1.0 if (of := s.derived_from) is None else min(1.0, config.derived / levels[of]) for s in self.train]
@@ -219,6 +219,7 @@ class TransformerTask:
             "training_meshes": len(self.train),
             "validation_meshes": len(self.validation),
             "started_from": self._started_from,
+            "split": {"validation_fraction": self.config.validation_fraction, "max_lost": self.config.max_lost},
             "task": asdict(self.config),
             "metrics": metrics,
         }

@@ -99,7 +99,9 @@ def test_copies_are_found_whatever_their_proportions() -> None:
     detailed = [mesh for mesh in MESHES if len(mesh.quantised().faces) >= 40]
     shapes = TrainingShapes(detailed[:2])
     changed = TriangleMesh(detailed[0].vertices, detailed[0].faces[:-1])
-    assert shapes.copied([scaled(detailed[0], 1, 1.1, 0.95), changed]) == [True, False]
+    turned_over = TriangleMesh(detailed[1].vertices[:, [1, 0, 2]], detailed[1].faces[::-1, ::-1])
+    assert shapes.copied([scaled(detailed[0], 1, 1.1, 0.95), changed, turned_over]) == [True, False, True]
+    assert shapes.copied(detailed[2:]) == [False] * (len(detailed) - 2)
 
 
 def test_the_classifier_learns_what_a_prompt_means() -> None:

@@ -47,12 +47,41 @@ def test_the_result_lies_where_the_source_lies(tiny: Checkpoint) -> None:
     assert there.as_dict()["mean_error_share"] == pytest.approx(here.as_dict()["mean_error_share"], rel=1e-2)
 
 
-def test_the_nearest_of_several_is_taken(tiny: Checkpoint) -> None:
-    single = [retopologize(tiny, DENSE, 40, best_of=1, seed=seed)[0] for seed in range(4)]
-    best = retopologize(tiny, DENSE, 40, best_of=4, seed=0)[0]
-    # The points are drawn by the first seed, so only its own candidate is the same mesh in both.
-    assert best.difference.mean <= single[0].difference.mean
-    assert len(retopologize(tiny, DENSE, 40, count=2, best_of=2)) == 2
+def written(mesh: TriangleMesh, error: float, seed: int, ended: bool = True) -> GeneratedMesh:
+    """The mesh as if a model had made it, all of its vertices off by so much."""
+    plain, _ = mesh.normalised()
+    codes = np.zeros((1, 3, 3))
+    moved = TriangleMesh(plain.vertices * (1 + error), plain.faces)
+    return GeneratedMesh(moved, codes, ended=ended, seed=seed, prompt="", attempts=1)
+
+
+def test_the_nearest_that_ended_is_taken_of_each_group(tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    low = procedural_meshes(4, 0)[1][0]
+    errors = [0.3, 0.1, 0.0, 0.2, 0.4, 0.15]
+    made = [written(low, error, 7 + i, ended=i != 2) for i, error in enumerate(errors)]
+    monkeypatch.setattr(tiny, "generate", lambda *arguments, **settings: made)
+    found = retopologize(tiny, low, 40, count=2, best_of=3, snap=False, seed=7)
+    assert [one.made.seed for one in found] == [8, 12]
+    monkeypatch.setattr(tiny, "generate", lambda *arguments, **settings: made[2:])  # two seeds gave nothing
+    assert [one.made.seed for one in retopologize(tiny, low, 40, count=2, best_of=3, snap=False, seed=7)] == [9, 12]
+
+
+def test_any_seed_will_do(tiny: Checkpoint) -> None:
+    assert len(retopologize(tiny, DENSE, 40, count=2, best_of=2, seed=-3)) == 2
+
+
+def test_thin_parts_do_not_turn_over(tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plate a cell thick whose two sides the model put in the wrong order would snap onto each other."""
+    corners = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], float) * (1, 1, 0.01) - 0.5
+    faces = [[0, 2, 1], [1, 2, 3], [4, 5, 6], [5, 7, 6], [0, 1, 4], [1, 5, 4], [2, 6, 3], [3, 6, 7]]
+    plate = TriangleMesh(corners, faces + [[0, 4, 2], [2, 4, 6], [1, 3, 5], [3, 7, 5]])
+    thick = TriangleMesh(corners * (1, 1, -0.5), plate.faces)  # the sides change places
+    monkeypatch.setattr(tiny, "generate", lambda *arguments, **settings: [written(thick, 0.0, 0)])
+    found = retopologize(tiny, plate, 12, best_of=1)[0].mesh
+    before = thick.vertices[thick.faces]
+    after = found.vertices[found.faces]
+    turned = [np.cross(t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]) for t in (before, after)]
+    assert ((turned[0] * turned[1]).sum(axis=1) > 0).all()
 
 
 def test_snapping_puts_vertices_on_the_surface_where_it_is_near(
@@ -60,12 +89,9 @@ def test_snapping_puts_vertices_on_the_surface_where_it_is_near(
 ) -> None:
     """A model that writes the source itself, each vertex a cell off, and the first one far away."""
     low = procedural_meshes(4, 0)[1][0]
-    written = low.normalised()[0]
-    moved = written.vertices + np.random.default_rng(0).uniform(-1 / 64, 1 / 64, written.vertices.shape)
-    moved[0] += 0.5
-    one = GeneratedMesh(
-        TriangleMesh(moved, written.faces), np.zeros((1, 3, 3)), ended=True, seed=0, prompt="", attempts=1
-    )
+    one = written(low, 0.0, 0)
+    one.vertices += np.random.default_rng(0).uniform(-1 / 64, 1 / 64, one.vertices.shape).astype(np.float32)
+    one.vertices[0] += 0.5
     monkeypatch.setattr(tiny, "generate", lambda *arguments, **settings: [one])
     plain, snapped = (retopologize(tiny, low, 60, best_of=1, snap=snap)[0] for snap in (False, True))
     triangles = low.vertices[low.faces].astype(np.float64)

@@ -124,7 +124,16 @@ def test_random_numbers_of_a_mesh_are_not_used_twice() -> None:
     assert all(len(numbers) == 3 for numbers in first) and len(set.union(*first)) == 3000
 
 
-@pytest.mark.parametrize("pair", [({}, {"step": "code"}), ({"step": "code"}, {}), ({"step": "face"}, {"head": "mlp"})])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ({}, {"step": "code"}),
+        ({"step": "code"}, {}),
+        ({"step": "face"}, {"head": "mlp"}),
+        ({}, {"edges": True}),
+        ({"edges": True}, {}),
+    ],
+)
 def test_model_and_draft_may_be_of_different_kinds(pair: tuple[dict, dict]) -> None:
     model, draft = (small_model(max_faces=24, **options) for options in pair)
     with torch.no_grad():

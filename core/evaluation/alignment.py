@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from .clouds import turned
 
-_POINTS = 512
-_STEPS, _BATCH, _RATE = 600, 64, 2e-3
+_POINTS = 256
+_STEPS, _BATCH, _RATE = 400, 64, 2e-3
 
 
 class NounClassifier(nn.Module):

@@ -84,7 +84,7 @@ def test_the_weights_of_an_option_learn(meshes, name):
     assert weights and all(weight.grad.abs().max() > 0 for weight in weights)
 
 
-@pytest.mark.parametrize("quantizer, expected", [("rvq", 2.0343), ("rlfq", 1.3579), ("rfsq", 2.0155)])
+@pytest.mark.parametrize("quantizer, expected", [("rvq", 2.0985), ("rlfq", 1.3579), ("rfsq", 1.9973)])
 def test_seeded_losses_stay_what_they_were(meshes, quantizer, expected):
     """Sum of the losses of three steps with every option: whoever changes the model or its training sees it here."""
     torch.manual_seed(0)

@@ -29,7 +29,7 @@ TINY = ((2, 1, 1), (1, 2, 1), (1, 1, 2))  # a lattice of eight places
 
 def related(model: MeshTransformer, amount: float) -> MeshTransformer:
     """A draft that is like the model, but not the same."""
-    options = {name: getattr(model.config, name) for name in ("step", "head", "face_depth", *EVERYTHING)}
+    options = {name: getattr(model.config, name) for name in ("step", "head", "face_depth", "edges", *EVERYTHING)}
     draft = small_model(model.tokenizer.splits, model.config.max_faces, **options)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():

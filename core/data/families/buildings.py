@@ -110,7 +110,7 @@ def _castle(draw: Draw) -> list[Part]:
         for sy in (-1, 1):
             at = (sx * reach, sy * reach)
             crown = height if pointed else height + 0.1
-            body = [(radius, 0), (radius * 0.9, height - 0.08), (radius * 1.12, height - 0.02), (radius * 1.12, crown)]
+            body = [(radius, 0), (radius * 0.9, height - 0.13), (radius * 1.12, height - 0.05), (radius * 1.12, crown)]
             parts.append(lathe(body, sides, at))
             if pointed:
                 parts.append(lathe([(radius * 1.3, height - 0.03), (0.0, height + 0.45)], sides, at))

@@ -3,7 +3,7 @@
 """Put a trained transformer into core/weights, with a card that says how it was made and what was measured.
 
 .venv/bin/python -m core evaluate --model runs/mine/model --data meshes.npz --out evaluation.json
-.venv/bin/python tools/bundle_model.py runs/mine --name meshgpt-lowpoly --data meshes.npz \\
+.venv/bin/python tools/bundle_model.py runs/mine --name meshgpt-lowpoly-800 --data meshes.npz \\
     --evaluation evaluation.json --notes notes.md
 """
 
@@ -25,9 +25,9 @@ from core.data.dataset import load_dataset  # noqa: E402
 SUMMARY = "Low-poly game assets from a prompt: furniture, buildings, plants, rocks, props. Up to {} faces."
 LICENCE = (
     "All meshes it learned from are CC0-1.0 (public domain) by their creators: Kenney, Quaternius, Kay Lousberg "
-    "(KayKit), and single makers on poly.pizza; for about a fifth of them the public mirror that they were taken from "
-    "does not repeat the creator's own licence. The weights come under the licence of this repository. Nothing has to "
-    "be credited; thank the artists above."
+    "(KayKit), and single makers on poly.pizza; for about a quarter of them the public mirror that they were taken "
+    "from does not repeat the creator's own licence. The weights come under the licence of this repository. Nothing "
+    "has to be credited; thank the artists above."
 )
 DATA = (
     "artist-made low-poly meshes of at most 800 faces, and levels of detail of these and of denser ones by Blender's "

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from .clouds import turned
 
 _POINTS = 256
-_STEPS, _BATCH, _RATE = 400, 64, 2e-3
+STEPS = 400
+_BATCH, _RATE = 64, 2e-3
 
 
 class NounClassifier(nn.Module):
@@ -47,7 +48,7 @@ class NounClassifier(nn.Module):
 
 
 def train_classifier(
-    clouds: Tensor, labels: Sequence[str], nouns: Sequence[str], *, steps: int = _STEPS, seed: int = 0
+    clouds: Tensor, labels: Sequence[str], nouns: Sequence[str], *, steps: int = STEPS, seed: int = 0
 ) -> NounClassifier:
     """A classifier of clouds [A, M, 3] with a label each, all of them of `nouns`; rare nouns count as much as
     others.

@@ -18,7 +18,7 @@ import numpy as np
 from ..data.dataset import MeshDataset, Sample
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
-from .alignment import train_classifier
+from .alignment import STEPS, train_classifier
 from .clouds import chamfer, point_clouds
 from .distribution import Reference
 from .generated import Wish, make, nonmanifold_share, noun_wishes, soundness
@@ -46,6 +46,7 @@ def evaluate(
     seed: int = 0,
     advance: Callable[[], None] = lambda: None,
     keep: Callable[[dict[str, Any]], None] = lambda result: None,
+    classifier_steps: int = STEPS,
     **sampling: Any,
 ) -> dict[str, Any]:
     """A dictionary for each part. `meshes`: how many are made for the nouns; `sampling`: fields of SamplingConfig, of
@@ -60,7 +61,7 @@ def evaluate(
     if meshes < 1:
         raise MeshGPTError("Nothing was to be made.", "Give at least 1 mesh.")
     seed %= 2**62  # random generators take no negative numbers
-    run = _Evaluation(checkpoint, dataset, meshes, seed, advance, sampling)
+    run = _Evaluation(checkpoint, dataset, meshes, seed, advance, sampling, classifier_steps)
     if checkpoint.transformer is None:
         parts = [part for part in parts if part == "tokenizer"]
     result: dict[str, Any] = {"model": checkpoint.name, "held_out_meshes": len(run.validation), "seed": seed}
@@ -85,6 +86,7 @@ class _Evaluation:
         seed: int,
         advance: Callable[[], None],
         sampling: dict[str, Any],
+        classifier_steps: int,
     ) -> None:
         self.checkpoint, self.meshes, self.seed, self.advance, self.sampling = (
             checkpoint,
@@ -103,6 +105,7 @@ class _Evaluation:
             raise MeshGPTError(
                 "None of the meshes can be held out from the others.", "Give meshes of more than one family."
             )
+        self.classifier_steps = classifier_steps
         self._shapes: TrainingShapes | None = None
 
     @property
@@ -138,7 +141,9 @@ class _Evaluation:
         known = [sample for sample in self.originals if sample.noun in nouns]
         unseen = [sample for sample in self.validation if sample.noun in nouns]
         if len(nouns) > 1:
-            classifier = train_classifier(point_clouds([s.mesh for s in known]), [s.noun for s in known], nouns)
+            heads = [sample.noun for sample in known]
+            real = point_clouds([sample.mesh for sample in known])
+            classifier = train_classifier(real, heads, nouns, steps=self.classifier_steps)
             result["alignment"] = classifier.accuracy(clouds, [wish.prompt for _, wish in found])
             if unseen:
                 real = point_clouds([sample.mesh for sample in unseen])

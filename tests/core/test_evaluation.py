@@ -154,7 +154,7 @@ def test_the_lower_half_and_the_dense_twin_of_a_mesh() -> None:
 def test_the_whole_protocol(tiny: Checkpoint) -> None:
     data = load_dataset("procedural:200")
     steps: list[None] = []
-    result = evaluate(tiny, data, meshes=12, advance=lambda: steps.append(None))
+    result = evaluate(tiny, data, meshes=12, advance=lambda: steps.append(None), classifier_steps=20)
     assert set(PARTS) <= set(result) and steps
     assert result["tokenizer"]["triangle_accuracy"] == pytest.approx(1)  # the lattice is exact
     rows = ("generated", "training_subset", "moved_training_meshes")
@@ -170,7 +170,13 @@ def test_the_whole_protocol(tiny: Checkpoint) -> None:
 
 def test_parts_can_be_chosen_and_wrong_ones_are_named(tiny: Checkpoint) -> None:
     data = load_dataset("procedural:40")
-    assert set(evaluate(tiny, data, parts=["likelihood"])) == {"model", "held_out_meshes", "likelihood"}
+    assert set(evaluate(tiny, data, parts=["likelihood"])) == {
+        "model",
+        "held_out_meshes",
+        "seed",
+        "sampling",
+        "likelihood",
+    }
     with pytest.raises(MeshGPTError, match="no part speed"):
         evaluate(tiny, data, parts=["speed"])
     with pytest.raises(MeshGPTError, match="Nothing"):
@@ -179,7 +185,7 @@ def test_parts_can_be_chosen_and_wrong_ones_are_named(tiny: Checkpoint) -> None:
 
 def test_a_tokenizer_alone_is_measured_as_such() -> None:
     result = evaluate(load_checkpoint("meshgpt-autoencoder", "cpu"), load_dataset("procedural:20"))
-    assert list(result) == ["model", "held_out_meshes", "tokenizer"]
+    assert list(result) == ["model", "held_out_meshes", "seed", "tokenizer"]
 
 
 def test_a_result_is_written_beside_what_is_printed(tiny: Checkpoint, tmp_path: Path) -> None:

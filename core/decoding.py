@@ -62,6 +62,7 @@ class Decoding:
         self.pointer_keys = prefix.new_zeros(len(prefix), 3 * max_faces, prefix.shape[-1]) if self.copies else None
         rows = len(prefix) // self.groups
         self.around = NeighbourSums(rows, 3 * max_faces, prefix[:rows]) if model.neighbours is not None else None
+        self.points = _joined_points(branches) if model.point_neighbours is not None else None
         self.inputs: list[Tensor] = []  # embeddings of the slots of this face so far
         self.span = self.prefix_length  # trunk steps so far at most, in any row
         self.begin_face(0)
@@ -110,11 +111,23 @@ class Decoding:
             self.inputs.append(x if x.ndim == 2 else x[:, -1])
             x = self._gather(x, vertex)
         places = place.repeat(self.groups)
-        read = self._step(x.repeat(self.groups, *[1] * (x.ndim - 1)), slot, places)
+        read = self._step(self._branched(x, codes), slot, places)
         if self.copies:
             self.pointer_keys[torch.arange(len(places), device=places.device), places] = self.model.head.keys(
                 read, places
             )
+
+    def _branched(self, x: Tensor, codes: Tensor) -> Tensor:
+        """What is read in each branch [G B, ...]: embeddings of vertices with these codes, and what the points of the
+        branch add, if it has any.
+        """
+        x = x.repeat(self.groups, *[1] * (x.ndim - 1))
+        if self.points is None:
+            return x
+        codes = codes.repeat(self.groups, *[1] * (codes.ndim - 1))
+        if codes.ndim == 3:
+            return self.model.gather_points(x, codes, self.points)
+        return self.model.gather_points(x[:, None], codes[:, None], self.points)[:, 0]
 
     def _gather(self, x: Tensor, vertex: Tensor) -> Tensor:
         total, faces = self.around.of(vertex)
@@ -160,7 +173,7 @@ class Decoding:
         x = model.embed_vertices(codes.flatten(1, 2), slots, given)
         if self.around is not None:
             x = self._gather_faces(x, vertices)
-        x = x.repeat(self.groups, *[1] * (x.ndim - 1))
+        x = self._branched(x, codes.flatten(1, 2))
         per_face = model.steps.per_face
         hidden = model.trunk.extend(model.steps.tokens(x), self.prefix_length + per_face * start, self.cache)
         states = model.steps.slots(torch.cat([self.before[:, None], hidden], dim=1), x)
@@ -201,6 +214,8 @@ class Decoding:
             self.pointer_keys = self.pointer_keys[branches]
         if self.around is not None:
             self.around.select(rows)
+        if self.points is not None:
+            self.points = self.points[branches]
         self.hidden = self.hidden[branches]
 
     def _branch_rows(self, rows: Tensor, count: int) -> Tensor:
@@ -272,3 +287,11 @@ def start_decoding(model: MeshTransformer, branches: Sequence[Conditions], max_f
     """The decoding state that fits the model's steps."""
     kind = {FaceSteps: FaceDecoding, CodeSteps: CodeDecoding}.get(type(model.steps), Decoding)
     return kind(model, branches, max_faces)
+
+
+def _joined_points(branches: Sequence[Conditions]) -> Tensor | None:
+    """The point clouds of all branches [G B, M, 6], all 0 where a branch has none; None where no branch has one."""
+    some = next((branch.points for branch in branches if branch.points is not None), None)
+    if some is None:
+        return None
+    return torch.cat([torch.zeros_like(some) if b.points is None else b.points for b in branches])

@@ -25,6 +25,8 @@ from .transformer import MeshTransformer, TransformerConfig
 
 LEARNING_RATE = 0.3e-3  # a fifth of what is right from nothing, so that the old model is not forgotten at once
 _FREE = ("dropout", "recompute", "max_faces")  # settings of a transformer that no weight depends on
+# Parts that start as nothing: a model that gets one says what it said before.
+_ADDABLE = ("neighbours", "completion", "point_neighbours")
 
 
 def title(folder: Path) -> str:
@@ -42,9 +44,10 @@ def start_config(folder: Path, changes: dict[str, Any]) -> TransformerConfig:
 
 def adapted(config: TransformerConfig, changes: dict[str, Any]) -> TransformerConfig:
     """A config with some fields changed; raises MeshGPTError for those that would ask for other weights."""
-    held = [name for name, value in changes.items() if name not in _FREE and value != getattr(config, name)]
+    free = (*_FREE, *(name for name in _ADDABLE if not getattr(config, name)))
+    held = [name for name, value in changes.items() if name not in free and value != getattr(config, name)]
     if held:
-        names = " and ".join([", ".join(_FREE[:-1]), _FREE[-1]])
+        names = " and ".join([", ".join(free[:-1]), free[-1]])
         raise MeshGPTError(
             f"A model that starts from another keeps its {', '.join(held)}.", f"Leave that out; {names} may be changed."
         )
@@ -75,8 +78,15 @@ def transformer_from(
         table = weights["prefix.category.weight"]
         new = len(after.categories) - len(before.categories)
         weights["prefix.category.weight"] = torch.cat([table, table[:1].expand(new, -1)])
-    model.load_state_dict(weights)
+    added = [name for name in _ADDABLE if getattr(config, name) and not getattr(old.config, name)]
+    fresh = model.state_dict()
+    model.load_state_dict({name: fresh[name] for name in fresh if name.split(".")[0] in _parts(added)} | weights)
     return model
+
+
+def _parts(added: Sequence[str]) -> set[str]:
+    """What the parts that these settings add are called in a transformer."""
+    return {"kept" if name == "completion" else name for name in added}
 
 
 def _piece_rows(table: Tensor, before: Vocabulary, after: Vocabulary) -> Tensor:

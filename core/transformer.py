@@ -24,6 +24,7 @@ from .errors import MeshGPTError
 from .nn.code_heads import AttentionCodes, LinearCodes, MLPCodes
 from .nn.heads import CopyHead, PlainHead
 from .nn.neighbours import CausalNeighbours
+from .nn.points import NearestPoints
 from .nn.steps import CodeSteps, FaceSteps, SlotStates, VertexSteps
 from .nn.trunk import Trunk
 from .tokenizers import Tokenizer
@@ -49,6 +50,7 @@ class TransformerConfig:
     neighbours: bool = False  # causal SAGEConv: slots gather from earlier faces around their vertex
     edges: bool = False  # the pointer of head "copy" knows which edges are open, half used and used up
     point_latents: int = 0  # tokens a point cloud becomes; 0: no such condition
+    point_neighbours: int = 0  # points of that cloud that each vertex gathers from, the nearest; 0: none
     completion: bool = False  # learn to complete any set of faces
     max_faces: int = 400  # faces of a mesh at most, in training and generation
     dropout: float = 0.0  # in the blocks of the trunk
@@ -56,12 +58,16 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         need_at_least(1, self, "dim", "depth", "heads", "head_width", "head_depth", "face_depth", "max_faces")
-        need_at_least(0, self, "point_latents")
+        need_at_least(0, self, "point_latents", "point_neighbours")
         need_shares(self, "dropout")
         if self.dim % (2 * self.heads):
             raise MeshGPTError(
                 f"A transformer of width {self.dim} with {self.heads} heads cannot be built.",
                 "The width must be a multiple of twice the number of heads.",
+            )
+        if self.point_neighbours and not self.point_latents:
+            raise MeshGPTError(
+                "Vertices can only gather from a point cloud where the model takes one.", "Give it point_latents too."
             )
         if self.edges and (self.head != "copy" or self.step == "code"):
             raise MeshGPTError("Edges help a pointer, and this head has none.", 'Take head "copy", or no edges.')
@@ -107,6 +113,7 @@ class MeshTransformer(nn.Module):
         self.coordinates = nn.Linear(6 * _COORDINATE_OCTAVES, dim, bias=False)
         self.kept = nn.Parameter(torch.zeros(dim)) if config.completion else None
         self.neighbours = CausalNeighbours(dim) if config.neighbours else None
+        self.point_neighbours = NearestPoints(dim, config.point_neighbours) if config.point_neighbours else None
         self.steps: VertexSteps | FaceSteps | CodeSteps = {
             "vertex": VertexSteps,
             "face": lambda: FaceSteps(dim, heads, config.face_depth),
@@ -132,6 +139,8 @@ class MeshTransformer(nn.Module):
             block.compile()
         if self.neighbours is not None:
             self.neighbours.compile()
+        if self.point_neighbours is not None:
+            self.point_neighbours.say = torch.compile(self.point_neighbours.say)
         head = self.head
         if isinstance(head, CopyHead):
             head.edge_bias, head.copied = torch.compile(head.edge_bias), torch.compile(head.copied)
@@ -202,6 +211,17 @@ class MeshTransformer(nn.Module):
             return self.neighbours(x, identity)
         return torch.cat([x[:, :, :-1], self.neighbours(x[:, :, -1], identity)[:, :, None]], dim=2)
 
+    def gather_points(self, x: Tensor, codes: Tensor, points: Tensor | None) -> Tensor:
+        """Embeddings [B, N, d] or [B, N, D, d] of vertices with codes [B, N, D], after what the nearest of the points
+        [B, M, 6] add.
+        """
+        if self.point_neighbours is None or points is None:
+            return x
+        places = self.tokenizer.positions(codes)
+        if self.config.step != "code":
+            return self.point_neighbours(x, places, points)
+        return torch.cat([x[:, :, :-1], self.point_neighbours(x[:, :, -1], places, points)[:, :, None]], dim=2)
+
     def identity(self, codes: Tensor) -> Tensor:
         """One integer [...] a vertex, equal exactly when all its codes [..., D] are equal."""
         key = torch.zeros_like(codes[..., 0])
@@ -215,6 +235,7 @@ class MeshTransformer(nn.Module):
         given = None if kept is None else slots < 3 * kept[:, None]
         x = self.embed_vertices(codes, slots.expand(codes.shape[:2]), given)
         x = self.gather_neighbours(x, self.identity(codes))
+        x = self.gather_points(x, codes, conditions.points)
         hidden = self.trunk(torch.cat([self.prefix(conditions), self.steps.tokens(x)], dim=1))
         return self.steps.slots(hidden[:, self.prefix.length - 1 :], x)
 

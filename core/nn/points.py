@@ -1,13 +1,15 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A point cloud becomes a few latent tokens (Perceiver, Jaegle et al., arXiv 2103.03206).
+"""A point cloud, twice: as a few latent tokens (Perceiver, Jaegle et al., arXiv 2103.03206) that say what stands there
+as a whole, and as the points nearest to each vertex, which say where the surface goes on from it.
 
-Shapes: B batch, M points, L latents, d width.
+Shapes: B batch, M points, L latents, N slots, K nearest points, d width.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 _OCTAVES = 7  # the finest wavelength is two cells of a 128-lattice
@@ -28,9 +30,48 @@ class PointEncoder(nn.Module):
         self.register_buffer("octaves", torch.pi * 2.0 ** torch.arange(_OCTAVES), persistent=False)
 
     def forward(self, points: Tensor) -> Tensor:
-        angles = (points[..., :3, None] * self.octaves).flatten(-2)
-        seen = self.embed(torch.cat([points, angles.sin(), angles.cos()], dim=-1))
+        seen = self.embed(_features(points, self.octaves))
         x = self.gather(self.latents.expand(len(points), -1, -1).to(seen.dtype), seen)
         for block in self.blocks:
             x = block(x)
         return x
+
+
+class NearestPoints(nn.Module):
+    """Each vertex gathers from the K points of the cloud that are nearest to it (PointNet, Qi et al., 1612.00593).
+
+    Adds `mix(max and mean of what the points say)` to the slots; starts as the identity.
+    """
+
+    def __init__(self, dim: int, count: int, width: int = 96) -> None:
+        super().__init__()
+        self.count = count
+        self.point = nn.Linear(9 + 6 * _OCTAVES, width)
+        self.root = nn.Linear(dim, width, bias=False)
+        self.hidden = nn.Linear(width, width)
+        self.mix = nn.Linear(2 * width, dim, bias=False)
+        nn.init.zeros_(self.mix.weight)
+        self.register_buffer("octaves", torch.pi * 2.0 ** torch.arange(_OCTAVES), persistent=False)
+
+    def forward(self, x: Tensor, places: Tensor, points: Tensor) -> Tensor:
+        """x [B, N, d] of slots whose vertices are at places [B, N, 3]; points [B, M, 6], all 0 in rows without any."""
+        given = (points != 0).flatten(1).any(dim=1)[:, None, None]
+        count = min(self.count, points.shape[1])
+        distances = torch.cdist(places.float(), points[..., :3].float())
+        nearest = distances.topk(count, largest=False, sorted=False).indices  # [B, N, K]
+        around = points.gather(1, nearest.flatten(1)[..., None].expand(-1, -1, 6)).unflatten(1, nearest.shape[1:])
+        return x + torch.where(given, self.say(x, places, around), 0)
+
+    def say(self, x: Tensor, places: Tensor, around: Tensor) -> Tensor:
+        """What the points around [B, N, K, 6] add to the slots, [B, N, d]."""
+        away = (around[..., :3] - places[..., None, :]) * 4  # a cloud's points are a few hundredths apart
+        seen = torch.cat([away, _features(around, self.octaves)], dim=-1).to(x.dtype)
+        h = F.silu(self.point(seen) + self.root(x)[..., None, :])
+        h = F.silu(self.hidden(h))
+        return self.mix(torch.cat([h.amax(dim=-2), h.mean(dim=-2)], dim=-1))
+
+
+def _features(points: Tensor, octaves: Tensor) -> Tensor:
+    """Points [..., 6] with the Fourier features of their places."""
+    angles = (points[..., :3, None] * octaves).flatten(-2)
+    return torch.cat([points, angles.sin(), angles.cos()], dim=-1)

@@ -163,7 +163,7 @@ def test_bundled_models_load_and_shards_are_small() -> None:
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 def test_every_kind_of_model_comes_back_from_its_folder(tmp_path: Path, options: dict) -> None:
-    model = small_model(neighbours=True, point_latents=2, completion=True, **options)
+    model = small_model(neighbours=True, point_latents=2, point_neighbours=4, completion=True, **options)
     loaded = load_checkpoint(save_transformer(tmp_path / "model", model, {})).transformer
     assert loaded.config == model.config and loaded.vocabulary.categories == model.vocabulary.categories
     batch = sample_batch(model)

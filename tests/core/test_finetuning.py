@@ -94,6 +94,25 @@ def test_what_the_old_model_knew_means_the_same_before_the_first_step(old: Check
     assert not torch.allclose(nll(task.model, "chair"), nll(task.model, "table"))  # it does matter
 
 
+def test_a_part_that_starts_as_nothing_may_be_added(old: Checkpoint, tmp_path: Path) -> None:
+    changes = {"neighbours": True, "completion": True}
+    start_model = replace(MODEL, point_latents=2)
+    folder = tmp_path / "points"
+    Trainer(task_of(labelled(OLD), model=start_model), training(folder)).run(progress=False)
+    start = load_checkpoint(folder / "model", device="cpu")
+    task = task_of(labelled(OLD), start=start, model=replace(start_model, point_neighbours=4, **changes))
+    assert torch.equal(nll(task.model, "chair"), nll(start.transformer, "chair"))
+    names = {name.split(".")[0] for name in task.model.state_dict()} - {
+        n.split(".")[0] for n in start.transformer.state_dict()
+    }
+    assert names == {"neighbours", "point_neighbours", "kept"}
+    Trainer(task, training(folder.with_name("more"))).run(progress=False)
+    more = load_checkpoint(folder.with_name("more") / "model", device="cpu").transformer
+    assert more.point_neighbours.mix.weight.any() and more.neighbours.mix.weight.any()
+    with pytest.raises(MeshGPTError, match="point_neighbours"):  # and does not go away again
+        task_of(labelled(OLD), start=load_checkpoint(folder.with_name("more") / "model"), model=start_model)
+
+
 def test_a_new_word_begins_as_what_it_was_understood_as(old: Checkpoint) -> None:
     model = task_of(labelled(NEW), start=old).model
     assert torch.equal(nll(model, "tables"), nll(old.transformer, "tables"))  # a plural keeps its own letters

@@ -35,7 +35,7 @@ VARIANTS = {
     "attention-face": {"head": "attention", "step": "face", "face_depth": 2},
     "flat": {"step": "code"},
 }
-EVERYTHING = {"neighbours": True, "point_latents": 3, "completion": True}
+EVERYTHING = {"neighbours": True, "point_latents": 3, "point_neighbours": 5, "completion": True}
 each_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 
 

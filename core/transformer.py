@@ -130,7 +130,8 @@ class MeshTransformer(nn.Module):
     def compile_parts(self) -> None:
         """Compile what training spends its time in; needs a C++ compiler.
 
-        Part by part: fused into one, the parts of the head compute each other's results again and again.
+        Part by part: fused into one, the parts of the head compute each other's results again and again. What gathers
+        from points stays as it is: compiled, the gradient of its maximum is not a number in bfloat16.
         """
         # All blocks share one cache of compiled variants: training and validating, at lengths that differ and do not.
         torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
@@ -139,8 +140,6 @@ class MeshTransformer(nn.Module):
             block.compile()
         if self.neighbours is not None:
             self.neighbours.compile()
-        if self.point_neighbours is not None:
-            self.point_neighbours.say = torch.compile(self.point_neighbours.say)
         head = self.head
         if isinstance(head, CopyHead):
             head.edge_bias, head.copied = torch.compile(head.edge_bias), torch.compile(head.copied)

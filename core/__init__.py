@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Cancelled": "errors",
     "Checkpoint": "checkpoint",
-    "GeneratedMesh": "generation",
+    "GeneratedMesh": "events",
     "LatticeMesh": "mesh",
     "LatticeTokenizer": "tokenizers.lattice",
     "MeshAutoencoder": "tokenizers.autoencoder",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .completion import CompletedMesh, Kept
-    from .generation import FaceEvent, GeneratedMesh, MeshEvent
+    from .events import FaceEvent, GeneratedMesh, MeshEvent
     from .mesh import TriangleMesh
     from .tokenizers import Tokenizer
     from .transformer import MeshTransformer
@@ -226,8 +226,9 @@ class Checkpoint:
         one mesh at a time. `sampling`: fields of SamplingConfig (temperature, top_p, guidance...). Raises Cancelled
         when `cancelled()` is true.
         """
-        from .generation import MeshEvent, Sampler
-        from .sampling import SamplingConfig
+        from .events import MeshEvent
+        from .generation import Sampler
+        from .sampling_config import SamplingConfig
         from .speculation import SpeculativeSampler
 
         model = self._generator()
@@ -278,7 +279,7 @@ class Checkpoint:
         With `best_of` that many are made for each, with seeds one after another, and the best is kept
         (`ranking.scores`).
         """
-        from .generation import MeshEvent
+        from .events import MeshEvent
 
         if best_of < 1:
             raise MeshGPTError("The best of none was asked for.", "Give at least 1 to choose from.")
@@ -329,10 +330,11 @@ def load_checkpoint(path_or_name: str | Path | None = None, device: str | None =
     """
     import torch
 
-    from .conditioning import Vocabulary
     from .devices import choose_device
     from .tokenizers import tokenizer_from_config
-    from .transformer import MeshTransformer, TransformerConfig
+    from .transformer import MeshTransformer
+    from .transformer_config import TransformerConfig
+    from .vocabulary import Vocabulary
 
     path = find_checkpoint(path_or_name)
     config, tensors = read_config(path), read_shards(path)

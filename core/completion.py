@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .checkpoint import Checkpoint
 from .errors import MeshGPTError
-from .generation import GeneratedMesh
+from .events import GeneratedMesh
 from .mesh import HALF_EXTENT, Frame, LatticeMesh, TriangleMesh
 from .tokenizers import Tokenizer
 

@@ -10,7 +10,6 @@ vertex.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,46 +19,15 @@ from torch import Tensor
 from .conditioning import Conditions
 from .decoding import Guidance, start_decoding
 from .errors import Cancelled, MeshGPTError
+from .events import FaceEvent, GeneratedMesh, MeshEvent
 from .mesh import TriangleMesh
 from .nn.heads import COPY, END, HIDDEN, NEW
 from .rules import FaceRules
-from .sampling import SamplingConfig, draw, filtered_probabilities
+from .sampling import draw, filtered_probabilities
+from .sampling_config import SamplingConfig
 from .transformer import MeshTransformer
 
 _TRIES_A_START = 2  # failed faces from one first vertex before others get their turn
-
-
-class GeneratedMesh(TriangleMesh):
-    """A mesh that a model made, in [-1, 1]. `ended`: the model ended it itself; if not, a limit did."""
-
-    def __init__(
-        self, mesh: TriangleMesh, codes: np.ndarray, *, ended: bool, seed: int, prompt: str, attempts: int
-    ) -> None:
-        super().__init__(mesh.vertices, mesh.faces)
-        self.codes = codes  # int64 [F, 3, D], as the model wrote them
-        self.ended, self.seed, self.prompt, self.attempts = ended, seed, prompt, attempts
-        self.settings: dict[str, Any] = {}
-
-    def provenance(self) -> dict[str, Any]:
-        """What it takes to make the mesh again, as plain JSON values."""
-        return {"prompt": self.prompt, "seed": self.seed, "ended": self.ended, **self.settings}
-
-
-@dataclass(frozen=True)
-class FaceEvent:
-    """Face number `index` of mesh number `row`: its corners float32 [3, 3]."""
-
-    row: int
-    index: int
-    triangle: np.ndarray
-
-
-@dataclass(frozen=True)
-class MeshEvent:
-    """Mesh number `row` is finished."""
-
-    row: int
-    mesh: GeneratedMesh
 
 
 class Sampler:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .checkpoint import Checkpoint
 from .errors import MeshGPTError
-from .generation import GeneratedMesh
+from .events import GeneratedMesh
 from .mesh import TriangleMesh
 from .surface import MeasuredSurface, Surface, SurfaceDifference, draw_points
 

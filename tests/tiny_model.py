@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from core.checkpoint import save_transformer
-from core.conditioning import Vocabulary
 from core.nn.heads import END
 from core.tokenizers.lattice import LatticeTokenizer
-from core.transformer import MeshTransformer, TransformerConfig
+from core.transformer import MeshTransformer
+from core.transformer_config import TransformerConfig
+from core.vocabulary import Vocabulary
 
 
 def save_tiny_model(folder: Path, max_faces: int = 300) -> Path:

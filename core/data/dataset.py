@@ -98,7 +98,7 @@ class MeshDataset:
 
     def words(self) -> list[str]:
         """All words of all prompts, sorted: the vocabulary."""
-        from ..conditioning import Vocabulary
+        from ..vocabulary import Vocabulary
 
         return sorted({w for s in self.samples for prompt, _ in s.prompts() for w in Vocabulary.split(prompt)})
 

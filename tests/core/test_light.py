@@ -90,7 +90,7 @@ def test_every_model_it_takes_writes_the_same_meshes(options: dict, extra: dict)
         {"top_k": 3, "top_p": 1.0},
         {"min_p": 0.05},
         {"manifold": False},
-        {"attempts": 20, "draws": 1},
+        {"draws": 1},
         {"guidance": 1.0},
         {"prompt_guidance": 3.0, "faces_guidance": 1.0, "category_guidance": 0.5},
     ],

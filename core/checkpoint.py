@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .card import model_card
+from .checks import check_type
 from .errors import MeshGPTError, one_line
 from .model_files import COPY_AGAIN, FORMAT, HINT, VOCABULARY, of_model, read_config, read_labels
 from .shards import Weights, building_at_most, write_shards
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 BUNDLED = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "meshgpt-lowpoly"
+MOST_MESHES = 100_000  # of one request
+MOST_LETTERS = 1_000_000  # of a prompt
 ROWS = 32  # meshes generated side by side: 1 GB of cache for the bundled model with guidance
 
 
@@ -212,14 +215,22 @@ class Checkpoint:
         from .generation import MeshEvent, Sampler
         from .sampling import SamplingConfig
         from .speculation import SpeculativeSampler
+        from .transformer import as_cloud
 
         model = self._generator()
         limit = model.config.max_faces
-        prompts = [p for p in ([prompt] if isinstance(prompt, str) else prompt) for _ in range(count)]
-        if count < 1 or not prompts or faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
+        points = None if points is None else as_cloud(points)
+        prompts = _wishes(prompt, count)
+        for name, value, kind in (
+            ("faces", faces, int | None),
+            ("max_faces", max_faces, int | None),
+            ("seed", seed, int),
+        ):
+            check_type(name, value, kind)
+        if faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
             raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a cap of at least 1.")
         settings = dataclass_from(SamplingConfig, {**self.config.get("sampling", {}), **sampling}, self.name)
-        seeds = [(seed + i) % 2**63 for i in range(len(prompts))]
+        seeds = [(int(seed) + i) % 2**63 for i in range(len(prompts))]
         asked = {"faces": min(faces, limit) if faces else 0, "category": category, "points": points}
         used = {"model": self.name, "faces": faces or 0, "device": str(self.device), **asdict(settings)}
         more = {"category": category, "draft": draft and draft.name, "max_faces": max_faces}
@@ -263,6 +274,8 @@ class Checkpoint:
         """
         from .generation import MeshEvent
 
+        for name, value in (("count", count), ("best_of", best_of)):
+            check_type(name, value, int)
         if best_of < 1:
             raise MeshGPTError("The best of none was asked for.", "Give at least 1 to choose from.")
         meshes = {}
@@ -294,6 +307,22 @@ class Checkpoint:
                 f'"{self.name}" is a tokenizer: it can reconstruct, not generate.', "Choose another model."
             )
         return self.transformer
+
+
+def _wishes(prompt: str | Sequence[str], count: int) -> list[str]:
+    """Each prompt as often as it is wanted; raises MeshGPTError for what is none, and for more than memory may hold."""
+    check_type("count", count, int)
+    prompts = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
+    for one in prompts:
+        check_type("prompt", one, str)
+    if count < 1 or not prompts:
+        raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a cap of at least 1.")
+    if count * len(prompts) > MOST_MESHES or max(map(len, prompts)) > MOST_LETTERS:
+        raise MeshGPTError(
+            "That is too much for one request.",
+            f"Ask for at most {MOST_MESHES:,} meshes, with prompts of at most {MOST_LETTERS:,} letters.",
+        )
+    return [one for one in prompts for _ in range(count)]
 
 
 def _known_to(model: MeshTransformer, asked: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ class MeshGPTError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        message, hint = one_line(message), one_line(hint)
+        message, hint = one_line(message, 400), one_line(hint)
         super().__init__(message, hint)
         self.message = message
         self.hint = hint
@@ -21,12 +21,13 @@ class MeshGPTError(Exception):
 
 
 def one_line(text: str, longest: int = 1000) -> str:
-    """Text for one line: no control characters, directions of writing or halves of surrogate pairs; cut where it is
-    long.
+    """Text for one line: no control characters, directions of writing or halves of surrogate pairs; without its
+    middle where it is long.
     """
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[: half - 1]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
 
 
 class Cancelled(MeshGPTError):

@@ -147,7 +147,10 @@ def _read_parts(path: Path, suffix: str) -> list[trimesh.Trimesh]:
         ) from error
     finally:
         log.disabled = before
-    return [mesh for mesh in meshes if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]
+    parts = [mesh for mesh in meshes if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]
+    if any(np.shape(part.vertices)[1:] != (3,) for part in parts):
+        raise MeshGPTError(f"{path.name} has vertices without three coordinates.", "The file may be damaged.")
+    return parts
 
 
 def _one_material(content: bytes) -> BytesIO:
@@ -166,7 +169,7 @@ class _Beside:
 
     def __getitem__(self, name: str) -> bytes:
         # A drive, a server or a scheme must not even be looked for.
-        place = self._folder if re.search(r"[:\\\0]|^/", name) else (self._folder / unquote(name)).resolve()
+        place = self._folder if re.search(r"[:\\\0]|^/|[^/]{256}", name) else (self._folder / unquote(name)).resolve()
         if not place.is_relative_to(self._folder) or not place.is_file() or place.stat().st_size > self._left:
             raise ValueError(f'it needs "{name[:100]}", which is no file beside it')
         self._left -= place.stat().st_size

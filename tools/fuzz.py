@@ -6,7 +6,7 @@
 
 needs atheris (libFuzzer for Python), which is no requirement. An input is a finding when reading it ends in anything
 but a value or a MeshGPTError, takes longer than a minute or more than 4 GB; atheris then stops, and leaves it in
-the current folder. `tests/core/test_fuzz.py` runs the same targets on a few hundred inputs without atheris.
+the current folder. `tests/core/test_fuzz.py` runs the same targets on a hundred inputs each without atheris.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All readers on a few hundred inputs that are nearly sound: a value, or one sentence. `tools/fuzz.py` runs the same
+"""All readers on a hundred inputs each that are nearly sound: a value, or one sentence. `tools/fuzz.py` runs the same
 targets for as long as one likes, led by the code that inputs reach.
 """
 
@@ -11,7 +11,7 @@ import pytest
 from core import MeshGPTError
 from tools.fuzz import TARGETS, mutated, seeds
 
-RUNS = 200
+RUNS = 100
 
 
 @pytest.mark.parametrize("target", TARGETS)

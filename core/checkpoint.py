@@ -8,6 +8,7 @@ Listing checkpoints reads JSON only; torch is imported when one is loaded or sav
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -18,11 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .card import model_card
-from .errors import MeshGPTError
-from .shards import read_shards, write_shards
+from .checks import check_type
+from .errors import MeshGPTError, one_line
+from .model_files import COPY_AGAIN, FORMAT, HINT, VOCABULARY, of_model, read_config, read_labels
+from .shards import Weights, building_at_most, write_shards
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
     from .completion import CompletedMesh, Kept
     from .events import FaceEvent, GeneratedMesh, MeshEvent
@@ -30,11 +34,11 @@ if TYPE_CHECKING:
     from .tokenizers import Tokenizer
     from .transformer import MeshTransformer
 
-FORMAT = 1
 BUNDLED = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "meshgpt-lowpoly"
+MOST_MESHES = 100_000  # of one request
+MOST_LETTERS = 1_000_000  # of a prompt
 ROWS = 32  # meshes generated side by side: 1 GB of cache for the bundled model with guidance
-_HINT = "Choose another model, or update the extension."
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def list_checkpoints(folders: Sequence[str | Path] = ()) -> list[CheckpointInfo]
     found = []
     for folder in [*model_folders(), *map(Path, folders)]:
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if not (path / "config.json").is_file():
+            if not os.path.isfile(path / "config.json"):
                 continue
             try:
                 config = read_config(path)
@@ -74,10 +78,10 @@ def list_checkpoints(folders: Sequence[str | Path] = ()) -> list[CheckpointInfo]
                     path.name,
                     path,
                     config["kind"],
-                    int(config.get("parameters", 0)),
-                    int(config.get("max_faces", 0)),
-                    str(config.get("summary", "")),
-                    str(config.get("created", "")),
+                    config.get("parameters", 0),
+                    config.get("max_faces", 0),
+                    one_line(config.get("summary", ""), 300),
+                    one_line(config.get("created", ""), 40),
                 )
             )
     return found
@@ -87,7 +91,7 @@ def find_checkpoint(path_or_name: str | Path | None = None, folders: Sequence[st
     """Folder of a checkpoint given by path or by name; the default model for None and ""."""
     name = str(path_or_name or DEFAULT_MODEL)
     for candidate in [Path(name), *(Path(folder) / name for folder in [*model_folders(), *folders])]:
-        if (candidate / "config.json").is_file():
+        if os.path.isfile(candidate / "config.json"):  # which is quiet about names that no file can have
             return candidate
     names = ", ".join(info.name for info in list_checkpoints(folders))
     places = " and ".join(f'"{folder}"' for folder in [*model_folders()[1:], *folders]) or "MESHGPT_DATA_DIR/models"
@@ -95,32 +99,14 @@ def find_checkpoint(path_or_name: str | Path | None = None, folders: Sequence[st
     raise MeshGPTError(f'There is no model "{name}".', hint)
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """config.json of a checkpoint, checked for what every checkpoint has."""
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise MeshGPTError(f'The model "{path.name}" has no readable config.json.', _HINT) from error
-    if not isinstance(config, dict) or config.get("kind") not in ("transformer", "tokenizer"):
-        raise MeshGPTError(f'The model "{path.name}" is of a kind that this version does not know.', _HINT)
-    if config.get("format") != FORMAT:
-        raise MeshGPTError(
-            f'The model "{path.name}" has format {config.get("format")}, this version reads format {FORMAT}.', _HINT
-        )
-    return config
-
-
 def dataclass_from(cls: type, values: dict[str, Any], owner: str) -> Any:
     """A config dataclass from JSON values; refuses fields that it does not have."""
     unknown = sorted(set(values) - {field.name for field in fields(cls)})
     if unknown:
         raise MeshGPTError(
-            f'The model "{owner}" has settings that this version does not know: {", ".join(unknown)}.', _HINT
+            f'The model "{owner}" has settings that this version does not know: {", ".join(unknown)}.', HINT
         )
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise MeshGPTError(f'The settings of the model "{owner}" are damaged: {error}.', _HINT) from error
+    return cls(**values)
 
 
 def save_checkpoint(
@@ -230,14 +216,22 @@ class Checkpoint:
         from .generation import Sampler
         from .sampling_config import SamplingConfig
         from .speculation import SpeculativeSampler
+        from .transformer import as_cloud
 
         model = self._generator()
         limit = model.config.max_faces
-        prompts = [p for p in ([prompt] if isinstance(prompt, str) else prompt) for _ in range(count)]
-        if count < 1 or not prompts or faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
+        points = None if points is None else as_cloud(points)
+        prompts = _wishes(prompt, count)
+        for name, value, kind in (
+            ("faces", faces, int | None),
+            ("max_faces", max_faces, int | None),
+            ("seed", seed, int),
+        ):
+            check_type(name, value, kind)
+        if faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
             raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a cap of at least 1.")
         settings = dataclass_from(SamplingConfig, {**self.config.get("sampling", {}), **sampling}, self.name)
-        seeds = [(seed + i) % 2**63 for i in range(len(prompts))]
+        seeds = [(int(seed) + i) % 2**63 for i in range(len(prompts))]
         asked = {"faces": min(faces, limit) if faces else 0, "category": category, "points": points}
         used = {"model": self.name, "faces": faces or 0, "device": str(self.device), **asdict(settings)}
         more = {"category": category, "draft": draft and draft.name, "max_faces": max_faces}
@@ -281,6 +275,8 @@ class Checkpoint:
         """
         from .events import MeshEvent
 
+        for name, value in (("count", count), ("best_of", best_of)):
+            check_type(name, value, int)
         if best_of < 1:
             raise MeshGPTError("The best of none was asked for.", "Give at least 1 to choose from.")
         meshes = {}
@@ -314,6 +310,22 @@ class Checkpoint:
         return self.transformer
 
 
+def _wishes(prompt: str | Sequence[str], count: int) -> list[str]:
+    """Each prompt as often as it is wanted; raises MeshGPTError for what is none, and for more than memory may hold."""
+    check_type("count", count, int)
+    prompts = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
+    for one in prompts:
+        check_type("prompt", one, str)
+    if count < 1 or not prompts:
+        raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a cap of at least 1.")
+    if count * len(prompts) > MOST_MESHES or max(map(len, prompts)) > MOST_LETTERS:
+        raise MeshGPTError(
+            "That is too much for one request.",
+            f"Ask for at most {MOST_MESHES:,} meshes, with prompts of at most {MOST_LETTERS:,} letters.",
+        )
+    return [one for one in prompts for _ in range(count)]
+
+
 def _known_to(model: MeshTransformer, asked: dict[str, Any]) -> dict[str, Any]:
     """Of what is asked for, what a draft was trained with."""
     known = {"faces": asked["faces"]}
@@ -331,41 +343,43 @@ def load_checkpoint(path_or_name: str | Path | None = None, device: str | None =
     import torch
 
     from .devices import choose_device
+    from .sampling_config import SamplingConfig
     from .tokenizers import tokenizer_from_config
     from .transformer import MeshTransformer
     from .transformer_config import TransformerConfig
     from .vocabulary import Vocabulary
 
     path = find_checkpoint(path_or_name)
-    config, tensors = read_config(path), read_shards(path)
+    config = read_config(path)
+    labels, weights = read_labels(path, config["kind"]), Weights(path)
     target = choose_device(device or os.environ.get("MESHGPT_DEVICE"))
-    try:
-        tokenizer = tokenizer_from_config(config["tokenizer"])
-        labels = json.loads((path / "labels.json").read_text(encoding="utf-8"))
-        if config["kind"] == "transformer":
-            names = ("words", "buckets", "max_words", "max_pieces")
-            vocabulary = Vocabulary(*(labels[name] for name in names), categories=labels.get("categories", ()))
-    except (KeyError, TypeError, OSError, ValueError) as error:
-        raise MeshGPTError(
-            f'The model "{path.name}" is incomplete: {error}.', "Copy the whole folder again."
-        ) from error
     transformer = None
-    if config["kind"] == "transformer":
-        sizes = dataclass_from(TransformerConfig, config.get("transformer", {}), path.name)
-        transformer = MeshTransformer(tokenizer, vocabulary, sizes)
-        _load_weights(transformer, tensors, "transformer.", path.name)
-        transformer.to(target).eval()
-    if isinstance(tokenizer, torch.nn.Module):
-        _load_weights(tokenizer, tensors, "tokenizer.", path.name)
-        tokenizer.to(target).eval()
+    # Nothing larger than the weights is built, and no weights are read that do not fit what was built.
+    with of_model(path.name), building_at_most(weights.values):
+        tokenizer = tokenizer_from_config(config.get("tokenizer", {}))
+        dataclass_from(SamplingConfig, config.get("sampling", {}), path.name)
+        parts = {"tokenizer.": tokenizer} if isinstance(tokenizer, torch.nn.Module) else {}
+        if config["kind"] == "transformer":
+            vocabulary = Vocabulary(**{name: labels[name] for name in VOCABULARY})
+            sizes = dataclass_from(TransformerConfig, config.get("transformer", {}), path.name)
+            parts["transformer."] = transformer = MeshTransformer(tokenizer, vocabulary, sizes)
+    _load_weights(parts, weights)
+    for part in parts.values():
+        part.to(target).eval()
     return Checkpoint(path, config, tokenizer, transformer, labels)
 
 
-def _load_weights(module: Any, tensors: dict[str, Tensor], prefix: str, name: str) -> None:
-    weights = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        raise MeshGPTError(
-            f'The weights of the model "{name}" do not fit its config.json.', "Copy it again."
-        ) from error
+def _load_weights(parts: dict[str, Module], weights: Weights) -> None:
+    """Fill modules, by the prefix of their names in the weights, which hold nothing else."""
+    wanted = {
+        prefix + name: tuple(value.shape) for prefix, part in parts.items() for name, value in part.state_dict().items()
+    }
+    if wanted != weights.shapes:
+        raise MeshGPTError(f'The weights of the model "{weights.name}" do not fit its config.json.', COPY_AGAIN)
+    tensors = weights.read()
+    sums = []
+    for prefix, part in parts.items():
+        part.load_state_dict({name: tensors[prefix + name] for name in part.state_dict()})
+        sums += [float(value.sum()) for value in part.state_dict().values() if value.is_floating_point()]
+    if not all(math.isfinite(value) for value in sums):
+        raise MeshGPTError(f'The weights of the model "{weights.name}" are not finite numbers.', COPY_AGAIN)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .checks import need_at_least
+from .checks import check_types, need_at_least, need_at_most
 from .errors import MeshGPTError
 
 CONDITIONS = ("prompt", "category", "faces", "points")
@@ -33,6 +33,7 @@ class SamplingConfig:
     draws: int = 4  # candidates for a new vertex, of which the first that keeps the rules is taken
 
     def __post_init__(self) -> None:
+        check_types(self)
         weights = self.weights().values()
         if not (
             0 <= self.temperature <= 10
@@ -48,6 +49,8 @@ class SamplingConfig:
 
         need_at_least(0, self, "top_k")
         need_at_least(1, self, "attempts", "draws")
+        need_at_most(10_000, self, "attempts")
+        need_at_most(64, self, "draws")
 
     def weights(self) -> dict[str, float]:
         """The guidance of each condition."""

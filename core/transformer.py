@@ -120,16 +120,9 @@ class MeshTransformer(nn.Module):
         """
         batch = len(prompts)
         if points is not None:
-            points = torch.as_tensor(points, dtype=torch.float32)
             if not self.config.point_latents:
                 raise MeshGPTError("This model was trained without point clouds.", "Choose a model that was.")
-            if points.ndim != 2 or points.shape[1] != 6 or not len(points):
-                raise MeshGPTError(
-                    f"The point cloud has shape {tuple(points.shape)}.", "Give places and normals, [M, 6]."
-                )
-            if not bool(points.isfinite().all()):
-                raise MeshGPTError("The point cloud holds values that are not finite.", "Leave those points out.")
-            points = points.expand(batch, -1, -1)
+            points = as_cloud(points).expand(batch, -1, -1)
         return Conditions(
             torch.from_numpy(self.vocabulary.encode(prompts)),
             torch.full((batch,), float(faces)),
@@ -287,6 +280,19 @@ class MeshTransformer(nn.Module):
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def as_cloud(points: Any) -> Tensor:
+    """A point cloud float32 [M, 6], places and normals; raises MeshGPTError for what is none."""
+    try:
+        points = torch.as_tensor(points, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise MeshGPTError("The point cloud is not numbers.", "Give places and normals, [M, 6].") from error
+    if points.ndim != 2 or points.shape[1] != 6 or not len(points):
+        raise MeshGPTError(f"The point cloud has shape {tuple(points.shape)}.", "Give places and normals, [M, 6].")
+    if not bool(points.isfinite().all()):
+        raise MeshGPTError("The point cloud holds values that are not finite.", "Leave those points out.")
+    return points
 
 
 def _as_list(texts: str | Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .checks import need_at_least, need_shares
+from .checks import check_types, need_at_least, need_at_most, need_shares
 from .errors import MeshGPTError
 
 
@@ -36,9 +36,16 @@ class TransformerConfig:
     recompute: bool = False  # train in less memory: blocks are computed again for their gradients
 
     def __post_init__(self) -> None:
+        check_types(self)
         need_at_least(1, self, "dim", "depth", "heads", "head_width", "head_depth", "face_depth", "max_faces")
         need_at_least(0, self, "point_latents", "point_neighbours")
         need_shares(self, "dropout")
+        need_at_most(2**16, self, "dim", "heads", "head_width", "point_latents", "point_neighbours", "max_faces")
+        need_at_most(1000, self, "depth", "head_depth", "face_depth")
+        if self.dim * self.max_faces > 2**26:  # of tables of places, which no weights have to be as large as
+            raise MeshGPTError(
+                f"A transformer of width {self.dim} for {self.max_faces} faces cannot be built.", "Ask for less of one."
+            )
         if self.dim % (2 * self.heads):
             raise MeshGPTError(
                 f"A transformer of width {self.dim} with {self.heads} heads cannot be built.",
@@ -54,8 +61,3 @@ class TransformerConfig:
             raise MeshGPTError(
                 f"An attention head of width {self.head_width} cannot be built.", "The width must be a multiple of 8."
             )
-        for name, known in (("head", ("copy", "mlp", "attention")), ("step", ("vertex", "face", "code"))):
-            if getattr(self, name) not in known:
-                raise MeshGPTError(
-                    f'A transformer has no {name} "{getattr(self, name)}".', f"Choose one of: {', '.join(known)}."
-                )

@@ -83,7 +83,7 @@ class Vocabulary:
         ids = [self._ids[meant]] if meant else []
         # Another word takes the place of an unseen one altogether; a plural keeps its own letters.
         spelled = meant if meant and meant.rstrip("es") != word.rstrip("es") else word
-        padded = f"<{spelled}>"
+        padded = f"<{spelled}>"[: self.max_pieces + 2]  # what comes later has no place among the pieces
         grams = [padded[i : i + n] for n in (3, 4, 5) for i in range(len(padded) - n + 1)]
         first = 1 + len(self.words)
         return (ids + [first + zlib.crc32(gram.encode()) % self.buckets for gram in grams])[: self.max_pieces]

@@ -71,16 +71,17 @@ class Connection:
 
     def read(self) -> None:
         """Body of the reader thread: until the input ends, sort lines into requests and cancellations."""
-        for line in self._source:
-            if not line.strip():
-                continue
+        for line in protocol.read_lines(self._source):
             try:
                 message = protocol.decode_line(line)
             except MeshGPTError as error:
                 self.fail(None, error)
                 continue
             if message.get("op") == protocol.CANCEL:
-                self._cancelled.add((message.get("args") or {}).get("job"))
+                args = message.get("args")
+                job = args.get("job") if isinstance(args, dict) else None
+                if isinstance(job, int | str):
+                    self._cancelled.add(job)
                 self.send(message.get("id"), protocol.RESULT)
             else:
                 self.requests.put(message)
@@ -188,7 +189,7 @@ class Worker:
         from .mesh import TriangleMesh
 
         folder = job_folder(args)
-        arrays = protocol.read_arrays(args.get("path") or "")
+        arrays = protocol.read_arrays(args.get("path") or "", "vertices", "faces")
         source = TriangleMesh(arrays["vertices"], arrays["faces"])
         checkpoint = self._checkpoint(job, args | {"model": args.get("model") or self._autoencoder()})
         from .reconstruction import reconstruct

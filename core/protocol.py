@@ -20,7 +20,9 @@ PROTOCOL_VERSION = 1
 HELLO = "hello"
 MODELS = "models"
 GENERATE = "generate"
+COMPLETE = "complete"
 RECONSTRUCT = "reconstruct"
+RETOPOLOGIZE = "retopologize"
 CANCEL = "cancel"
 SHUTDOWN = "shutdown"
 

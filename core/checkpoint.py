@@ -99,6 +99,14 @@ def find_checkpoint(path_or_name: str | Path | None = None, folders: Sequence[st
     raise MeshGPTError(f'There is no model "{name}".', hint)
 
 
+def able_checkpoint(ability: str) -> Path | None:
+    """The default model, if its transformer has this option ("completion", "point_latents"), else the first that has;
+    None when there is none.
+    """
+    found = [info.path for info in list_checkpoints() if read_config(info.path).get("transformer", {}).get(ability)]
+    return min(found, key=lambda path: path.name != DEFAULT_MODEL, default=None)
+
+
 def dataclass_from(cls: type, values: dict[str, Any], owner: str) -> Any:
     """A config dataclass from JSON values; refuses fields that it does not have."""
     unknown = sorted(set(values) - {field.name for field in fields(cls)})

@@ -46,6 +46,46 @@ class CompletedMesh:
     made: GeneratedMesh
 
 
+@dataclass(frozen=True)
+class PartialMesh:
+    """A mesh to be completed, as it is and as the model sees it.
+
+    source: its faces on the lattice, canonical, with the frame that leads back; codes int64 [F, 3, D] of them.
+    """
+
+    tokenizer: Tokenizer
+    mesh: TriangleMesh
+    source: LatticeMesh
+    codes: np.ndarray
+    kept: Kept
+
+    @classmethod
+    def read(
+        cls, checkpoint: Checkpoint, mesh: TriangleMesh, above: bool | None = None, box: Box | None = None
+    ) -> PartialMesh:
+        """See `complete`, which also says when it raises MeshGPTError."""
+        model = checkpoint._generator()
+        if above is None:
+            above = not model.config.completion
+        if not above and not model.config.completion:
+            raise MeshGPTError(
+                f'The model "{checkpoint.name}" can only go on above a mesh.',
+                "Complete it upwards, or choose a model that was trained with completion.",
+            )
+        tokenizer = checkpoint.tokenizer
+        source = mesh.quantised(tokenizer.levels, _frame(mesh, box, above))
+        codes = tokenizer.encode(source)
+        return cls(tokenizer, mesh, source, codes, Kept(torch.from_numpy(codes), above))
+
+    def place(self, points: np.ndarray) -> np.ndarray:
+        """Points [..., 3] as the model gives them -> in the mesh's own units."""
+        return self.source.frame.apply(points)
+
+    def joined(self, made: GeneratedMesh) -> CompletedMesh:
+        """The mesh and what the model added to it."""
+        return _joined(self.tokenizer, self.mesh, self.source, self.codes, made)
+
+
 def complete(
     checkpoint: Checkpoint,
     mesh: TriangleMesh,
@@ -63,20 +103,8 @@ def complete(
     is; None: the mesh's own, and with `above` twice as high. The model may leave it a little.
     settings: as for `Checkpoint.generate`. Raises MeshGPTError when the model cannot do what was asked.
     """
-    model = checkpoint._generator()
-    if above is None:
-        above = not model.config.completion
-    if not above and not model.config.completion:
-        raise MeshGPTError(
-            f'The model "{checkpoint.name}" can only go on above a mesh.',
-            "Complete it upwards, or choose a model that was trained with completion.",
-        )
-    tokenizer = checkpoint.tokenizer
-    source = mesh.quantised(tokenizer.levels, _frame(mesh, box, above))
-    codes = tokenizer.encode(source)
-    kept = Kept(torch.from_numpy(codes), above)
-    made = checkpoint.generate(prompt, count, kept=kept, **settings)
-    return [_joined(tokenizer, mesh, source, codes, found) for found in made]
+    part = PartialMesh.read(checkpoint, mesh, above, box)
+    return [part.joined(made) for made in checkpoint.generate(prompt, count, kept=part.kept, **settings)]
 
 
 def _frame(mesh: TriangleMesh, box: Box | None, above: bool) -> Frame:

@@ -27,7 +27,9 @@ _KINDS = {"id": int | str, "event": str}
 HELLO = "hello"
 MODELS = "models"
 GENERATE = "generate"
+COMPLETE = "complete"
 RECONSTRUCT = "reconstruct"
+RETOPOLOGIZE = "retopologize"
 CANCEL = "cancel"
 SHUTDOWN = "shutdown"
 

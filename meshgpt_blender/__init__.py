@@ -4,17 +4,20 @@
 
 import bpy
 
-from . import cli, jobs, preferences, preview, properties, worker_client
-from .operators import generate, reconstruct, setup
-from .ui import menus, panels
+from . import cli, jobs, preferences, preview, properties, source_operator, worker_client
+from .operators import complete, generate, reconstruct, retopologize, setup
+from .ui import menus, panels, tools_panels
 
 CLASSES = [
     *preferences.CLASSES,
     *properties.CLASSES,
     *setup.CLASSES,
     *generate.CLASSES,
+    *complete.CLASSES,
     *reconstruct.CLASSES,
+    *retopologize.CLASSES,
     *panels.CLASSES,
+    *tools_panels.CLASSES,
 ]
 
 
@@ -24,6 +27,8 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.register()
     menus.register()
+    complete.register()
+    retopologize.register()
     cli.register()
     worker_client.register()
 
@@ -34,7 +39,10 @@ def unregister() -> None:
     worker_client.unregister()
     preview.stop()
     generate.forget()
+    source_operator.forget()
     cli.unregister()
+    retopologize.unregister()
+    complete.unregister()
     menus.unregister()
     properties.unregister()
     for cls in reversed(CLASSES):

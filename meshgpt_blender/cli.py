@@ -97,7 +97,7 @@ def _reconstruct(options: argparse.Namespace) -> list[bpy.types.Object]:
     results = []
     for obj in meshes:
         bpy.context.view_layer.objects.active = obj
-        bpy.ops.meshgpt.reconstruct(model=options.model)
+        bpy.ops.meshgpt.reconstruct(model=options.model, beside=False)
         results.append(bpy.context.active_object)
     return results
 

@@ -5,6 +5,7 @@
 import time
 
 import bpy
+import numpy as np
 
 from ..core.errors import MeshGPTError
 from . import jobs, preview, runtime
@@ -21,6 +22,8 @@ class JobOperator:
     same job and lets the user go on working; a timer looks for events.
     """
 
+    modes = {"OBJECT": "Object Mode"}  # in which it starts and builds its results: as Blender and as users call them
+
     def begin(self, context: bpy.types.Context) -> jobs.Job:
         """Start the job; raises MeshGPTError when that is impossible."""
         raise NotImplementedError
@@ -32,13 +35,17 @@ class JobOperator:
     def show_preview(self, context: bpy.types.Context) -> None:
         """Called once when the job runs in a window: start a preview, where there is one."""
 
+    def show_faces(self, rows: np.ndarray, triangles: np.ndarray) -> None:
+        """Add faces to the preview: rows int [N] and triangles [N, 3, 3] as the worker sent them."""
+        preview.add(rows, triangles)
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if jobs.current() is not None:
             cls.poll_message_set("Another MeshGPT job is running")
             return False
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Switch to Object Mode")
+        if context.mode not in cls.modes:
+            cls.poll_message_set(f"Switch to {' or '.join(cls.modes.values())}")
             return False
         if runtime.find_python() is None:
             cls.poll_message_set("Choose a Python with PyTorch in the preferences of MeshGPT first")
@@ -83,8 +90,8 @@ class JobOperator:
         self._show(context)
         if not job.finished:
             return {"PASS_THROUGH"}
-        if job.state is jobs.State.DONE and context.mode != "OBJECT":
-            job.text = "Ready: go to Object Mode"
+        if job.state is jobs.State.DONE and context.mode not in self.modes:
+            job.text = f"Ready: go to {' or '.join(self.modes.values())}"
             return {"PASS_THROUGH"}
         self._leave(context)
         return self._end(context, job)
@@ -114,7 +121,7 @@ class JobOperator:
             return
         self._drawn = now
         for rows, triangles in job.new_faces:
-            preview.add(rows, triangles)
+            self.show_faces(rows, triangles)
         redraw(context, viewports=bool(job.new_faces))
         job.new_faces.clear()
         if context.workspace is not None:

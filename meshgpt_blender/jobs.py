@@ -54,6 +54,7 @@ class Job:
     hello: int | None = None
     state: State = State.RUNNING
     text: str = "Starting the model"
+    stage: str = ""  # of several that the job has, to stand before the count of faces
     started: float = field(default_factory=time.monotonic)
     first_face: float | None = None  # seconds after `started`
     face_counts: dict[int, int] = field(default_factory=dict)
@@ -83,9 +84,14 @@ class Job:
         return self.state in (State.DONE, State.FAILED, State.CANCELLED)
 
     @property
+    def rows(self) -> int:
+        """How many meshes are made, those that are not kept among them."""
+        return self.args.get("rows") or self.args.get("count") or 1
+
+    @property
     def progress(self) -> float:
         """Share of the work done, as far as one can know before the meshes have ended."""
-        rows = self.args.get("count") or 1
+        rows = self.rows
         expected = self.args.get("faces") or TYPICAL_FACES
         done = {mesh.row for mesh in self.meshes}
         parts = (1.0 if row in done else min(0.95, self.face_counts.get(row, 0) / expected) for row in range(rows))
@@ -144,7 +150,7 @@ class Job:
             return
         self._silent = False
         if kind == protocol.PROGRESS and self.state is State.RUNNING:
-            self.text = event["text"]
+            self.text, self.stage = event["text"], event.get("stage", "")
         elif kind == protocol.FACE and self.state is State.RUNNING:
             self._take_faces(event["path"])
         elif kind == protocol.MESH and self.state is State.RUNNING:
@@ -170,9 +176,8 @@ class Job:
             self.face_counts[row] = self.face_counts.get(row, 0) + 1
         self.new_faces.append((arrays["rows"], arrays["triangles"]))
         total = sum(self.face_counts.values())
-        rows = self.args.get("count") or 1
-        asked = f" of about {self.args['faces'] * rows}" if self.args.get("faces") else ""
-        self.text = f"{total}{asked} faces" if total != 1 else "1 face"
+        asked = f" of about {self.args['faces'] * self.rows}" if self.args.get("faces") else ""
+        self.text = self.stage + (f"{total}{asked} faces" if total != 1 else "1 face")
 
     def _take_error(self, event: dict[str, Any]) -> None:
         if self.state is State.CANCELLING or event["kind"] == protocol.CANCELLED:

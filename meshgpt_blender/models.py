@@ -12,6 +12,14 @@ def search_generators(owner: Any, context: Any, text: str) -> list[str]:
     return [info.name for info in installed() if info.kind == "transformer" and text.lower() in info.name.lower()]
 
 
+def search_followers(owner: Any, context: Any, text: str) -> list[str]:
+    """Names of the models that follow the surface of a mesh."""
+    from ..core.checkpoint import read_config
+
+    able = [info for info in installed() if read_config(info.path).get("transformer", {}).get("point_latents")]
+    return [info.name for info in able if text.lower() in info.name.lower()]
+
+
 def search_all(owner: Any, context: Any, text: str) -> list[str]:
     """Names of all models; each has a tokenizer, which is what reconstructing takes."""
     return [info.name for info in installed() if text.lower() in info.name.lower()]

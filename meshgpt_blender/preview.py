@@ -22,11 +22,14 @@ LIGHT = np.array((-0.35, -0.55, 0.75), np.float32)
 class Preview:
     """Triangles of all rows [N, 3, 3] in world space, and the draw handler that shows them."""
 
-    def __init__(self, places: list[Vector], scale: float) -> None:
-        """`places[row]` is the middle of the base of each mesh; `scale` turns the model's units into Blender's."""
+    def __init__(self, places: list[Vector], scale: float, stand: bool = True) -> None:
+        """`places[row]` is the middle of the base of each mesh, or without `stand` its origin; `scale` turns the
+        units of the triangles into Blender's.
+        """
         self._places = np.array([tuple(place) for place in places], np.float32)
         self._scale = scale
-        self._bases = np.full(len(places), np.inf, np.float32)
+        self._bases = np.full(len(places), np.inf if stand else 0, np.float32)
+        self._stand = stand
         self._triangles = np.empty((0, 3, 3), np.float32)
         self._fresh = 0
         self._batches = None
@@ -35,7 +38,8 @@ class Preview:
     def add(self, rows: np.ndarray, triangles: np.ndarray) -> None:
         """Take in triangles float32 [N, 3, 3] of the given rows int [N]."""
         # Vertices come lowest first, so the first triangles of a mesh already know where it stands.
-        np.minimum.at(self._bases, rows, triangles[..., 2].min(axis=1))
+        if self._stand:
+            np.minimum.at(self._bases, rows, triangles[..., 2].min(axis=1))
         base = np.zeros((len(rows), 1, 3), np.float32)
         base[:, 0, 2] = self._bases[rows]
         placed = (triangles - base) * np.float32(self._scale) + self._places[rows][:, None]
@@ -85,11 +89,11 @@ class Preview:
 _shown: Preview | None = None
 
 
-def start(places: list[Vector], scale: float) -> None:
+def start(places: list[Vector], scale: float, stand: bool = True) -> None:
     """Show a new, empty preview."""
     global _shown
     stop()
-    _shown = Preview(places, scale)
+    _shown = Preview(places, scale, stand)
 
 
 def add(rows: np.ndarray, triangles: np.ndarray) -> None:

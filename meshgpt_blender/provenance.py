@@ -35,4 +35,12 @@ def summary(found: dict[str, Any]) -> str:
     parts = [f"{found['faces_in']} faces in, {found['faces_out']} out"]
     if found.get("triangle_accuracy") is not None:
         parts.append(f"{100 * found['triangle_accuracy']:.1f}% of the triangles kept")
+    if found.get("mean_error_share") is not None:
+        parts.append(distance(found))
     return ", ".join(parts)
+
+
+def distance(found: dict[str, Any]) -> str:
+    """How far the surfaces of result and source lie apart (Chamfer and Hausdorff distance)."""
+    mean, largest = found["mean_error_share"], found["max_error_share"]
+    return f"{mean:.2%} of the longest side away on average, {largest:.2%} at most"

@@ -14,6 +14,7 @@ CLASSES = [
     *setup.CLASSES,
     *generate.CLASSES,
     *reconstruct.CLASSES,
+    *menus.CLASSES,
     *panels.CLASSES,
 ]
 

@@ -1,19 +1,35 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Entries in Blender's own menus; the menu search (F3) finds only what is in one."""
+"""Submenus in Blender's own menus; the menu search (F3) finds only what is in one."""
 
 import bpy
+
+
+class MESHGPT_MT_add(bpy.types.Menu):
+    bl_idname = "MESHGPT_MT_add"
+    bl_label = "MeshGPT"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.operator("meshgpt.generate_dialog", icon="MESH_ICOSPHERE")
+
+
+class MESHGPT_MT_object(bpy.types.Menu):
+    bl_idname = "MESHGPT_MT_object"
+    bl_label = "MeshGPT"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.operator("meshgpt.reconstruct", icon="MOD_TRIANGULATE")
 
 
 def _draw_add(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     if context.mode == "OBJECT":
         self.layout.separator()
-        self.layout.operator("meshgpt.generate_dialog", icon="MESH_ICOSPHERE")
+        self.layout.menu(MESHGPT_MT_add.bl_idname, icon="MESH_ICOSPHERE")
 
 
 def _draw_object(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     self.layout.separator()
-    self.layout.operator("meshgpt.reconstruct", text="Reconstruct with MeshGPT", icon="MOD_TRIANGULATE")
+    self.layout.menu(MESHGPT_MT_object.bl_idname)
 
 
 def _draw_context(self: bpy.types.Menu, context: bpy.types.Context) -> None:
@@ -36,3 +52,6 @@ def register() -> None:
 def unregister() -> None:
     for menu, draw in _ENTRIES:
         getattr(bpy.types, menu).remove(draw)
+
+
+CLASSES = [MESHGPT_MT_add, MESHGPT_MT_object]

@@ -1,17 +1,20 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a choice is drawn from logits: temperature, the filters, and one uniform number a choice."""
+"""How a choice is drawn from logits: temperature, the filters, and one uniform number a choice.
+
+torch is imported with the first choice, so that the defaults can be read without it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from .checks import need_at_least
-from .conditioning import CONDITIONS
 from .errors import MeshGPTError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,16 @@ class SamplingConfig:
 
     def weights(self) -> dict[str, float]:
         """The guidance of each condition."""
+        from .conditioning import CONDITIONS
+
         own = {name: getattr(self, f"{name}_guidance") for name in CONDITIONS}
         return {name: self.guidance if weight is None else weight for name, weight in own.items()}
 
 
 def filtered_probabilities(logits: Tensor, config: SamplingConfig) -> Tensor:
     """Logits [..., C] -> probabilities [..., C] after temperature, top-k, min-p and top-p; at temperature 0 one-hot."""
+    import torch
+
     if config.temperature == 0:
         return torch.nn.functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
     p = (logits / config.temperature).softmax(dim=-1)

@@ -44,8 +44,7 @@ class WordTable:
     def read(cls, path: Path) -> WordTable:
         """A table that `save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
-            packed, step = arrays["codes"], arrays["step"]
-            words = arrays["words"].tobytes().decode("ascii").split("\n")
+            packed, step, words = arrays["codes"], arrays["step"], _unpacked(arrays["words"])
         byte = np.arange(256)
         pairs = (np.stack([byte >> 4, byte & 15], axis=-1) - _HALF).astype(np.int8)
         return cls(words, pairs.view(np.int16)[:, 0].take(packed).view(np.int8), step)
@@ -111,6 +110,16 @@ class WordTable:
             if all(part in self._rows or part in group.places for part in (head, tail)):
                 return tail
         return ""
+
+
+def common_words() -> list[str]:
+    """The words of the bundled table, the common ones first, without reading what they mean."""
+    with np.load(TABLE, allow_pickle=False) as arrays:
+        return _unpacked(arrays["words"])
+
+
+def _unpacked(words: np.ndarray) -> list[str]:
+    return words.tobytes().decode("ascii").split("\n")
 
 
 class _Group:

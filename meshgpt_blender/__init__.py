@@ -4,18 +4,22 @@
 
 import bpy
 
-from . import cli, jobs, preferences, preview, properties, worker_client
-from .operators import generate, reconstruct, setup
-from .ui import menus, panels
+from . import cli, jobs, models, preferences, preview, properties, worker_client
+from .operators import again, choices, generate, reconstruct, setup
+from .ui import menus, panels, presets, status
 
 CLASSES = [
     *preferences.CLASSES,
     *properties.CLASSES,
     *setup.CLASSES,
     *generate.CLASSES,
+    *again.CLASSES,
+    *choices.CLASSES,
     *reconstruct.CLASSES,
     *menus.CLASSES,
+    *presets.CLASSES,
     *panels.CLASSES,
+    *status.CLASSES,
 ]
 
 
@@ -35,6 +39,7 @@ def unregister() -> None:
     worker_client.unregister()
     preview.stop()
     generate.forget()
+    models.forget()
     cli.unregister()
     menus.unregister()
     properties.unregister()

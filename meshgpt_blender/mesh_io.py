@@ -1,20 +1,18 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Between Blender's meshes and plain arrays, and where new objects stand."""
+"""Between Blender's meshes and plain arrays."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Vector
+from mathutils import Matrix
 from mathutils.bvhtree import BVHTree
 
 from ..core.errors import MeshGPTError
 
 MODEL_SIDE = 1.9  # longest side of a mesh in the model's own units
-GRID_GAP = 1.2  # distance of two meshes in a grid, in longest sides
 
 
 @dataclass(frozen=True)
@@ -79,18 +77,6 @@ def select(context: bpy.types.Context, objects: Sequence[bpy.types.Object]) -> N
         obj.select_set(True)
     if visible:
         context.view_layer.objects.active = visible[0]
-
-
-def grid(count: int, size: float) -> list[Vector]:
-    """Places on the ground for `count` meshes with the given longest side: centred rows, the first one in front."""
-    columns = math.ceil(math.sqrt(count))
-    step = GRID_GAP * size
-    places = []
-    for index in range(count):
-        row, column = divmod(index, columns)
-        width = min(columns, count - row * columns)
-        places.append(Vector(((column - (width - 1) / 2) * step, row * step, 0.0)))
-    return places
 
 
 def stand(vertices: np.ndarray, size: float) -> np.ndarray:

@@ -18,7 +18,12 @@ class MESHGPT_MT_object(bpy.types.Menu):
     bl_label = "MeshGPT"
 
     def draw(self, context: bpy.types.Context) -> None:
-        self.layout.operator("meshgpt.reconstruct", icon="MOD_TRIANGULATE")
+        layout = self.layout
+        layout.operator("meshgpt.reconstruct", icon="MOD_TRIANGULATE")
+        layout.separator()
+        layout.operator("meshgpt.regenerate", icon="FILE_REFRESH")
+        layout.operator("meshgpt.more_like_this", icon="DUPLICATE")
+        layout.operator("meshgpt.mark_asset", icon="ASSET_MANAGER")
 
 
 def _draw_add(self: bpy.types.Menu, context: bpy.types.Context) -> None:

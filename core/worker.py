@@ -34,7 +34,7 @@ from .environment import (
 )
 from .errors import Cancelled, MeshGPTError
 
-FACE_INTERVAL = 0.15  # seconds between two batches of faces
+FACE_INTERVAL = 0.1  # seconds between two batches of faces
 OUT_OF_MEMORY = ("outofmemory", "out of memory", "allocate memory")
 AUTOENCODER_PACKAGES = ("torch_geometric", "vector_quantize_pytorch")
 EXIT_GRACE = 3.0  # seconds a request may still run after Blender is gone

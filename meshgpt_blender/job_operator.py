@@ -11,7 +11,7 @@ from . import jobs, preview, runtime
 
 TICK = 0.05  # seconds between two looks at the worker's events
 BUDGET = 0.004  # seconds a look may take
-REDRAW = 0.25  # seconds between two redraws of the viewports
+REDRAW = 0.1  # seconds between two redraws of the viewports
 
 
 class JobOperator:

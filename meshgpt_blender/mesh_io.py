@@ -80,10 +80,10 @@ def select(context: bpy.types.Context, objects: Sequence[bpy.types.Object]) -> N
 
 
 def stand(vertices: np.ndarray, size: float) -> np.ndarray:
-    """Vertices [V, 3] in the model's units -> scaled to `size`, the origin at the middle of the base."""
+    """Vertices [V, 3] -> with `size` as their longest side and the origin at the middle of the base."""
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     base = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]], vertices.dtype)
-    return (vertices - base) * vertices.dtype.type(size / MODEL_SIDE)
+    return (vertices - base) * vertices.dtype.type(size / (high - low).max())
 
 
 def take_over(obj: bpy.types.Object, source: SourceMesh) -> None:

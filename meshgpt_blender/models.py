@@ -4,10 +4,9 @@
 opened, when a job ends, or when the user asks for it.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
-from ..core.checkpoint import CheckpointInfo, find_checkpoint, list_checkpoints
+from ..core.checkpoint import DEFAULT_MODEL, CheckpointInfo, find_checkpoint, list_checkpoints
 from ..core.errors import MeshGPTError
 from ..core.sampling import SamplingConfig
 from ..core.suggestions import known_words, suggest
@@ -60,7 +59,10 @@ def known() -> list[CheckpointInfo]:
 
 def named(name: str) -> CheckpointInfo | None:
     """The model of a name or folder ("" is the bundled one) as it was found last; None when there is none."""
-    if name not in _named:
+    found = next((info for info in known() if info.name == (name or DEFAULT_MODEL)), None)
+    if found is not None:
+        return found
+    if name not in _named:  # a folder of its own, or a mistake
         try:
             _named[name] = CheckpointInfo.read(find_checkpoint(name, [runtime.model_folder()]))
         except MeshGPTError:
@@ -75,11 +77,10 @@ def sampling(name: str) -> dict[str, float]:
     return {setting: float(shipped.get(setting, getattr(SamplingConfig, setting))) for setting in SAMPLING}
 
 
-def describe(info: CheckpointInfo) -> Iterator[str]:
-    """Its size and what it can do, a line each."""
+def size_of(info: CheckpointInfo) -> str:
+    """Its parameters, and the largest mesh that it makes or takes."""
     size = f"{info.parameters / 1e6:.1f} million parameters"
-    yield f"{size}, up to {info.max_faces:,} faces" if info.max_faces else size
-    yield ", ".join(info.jobs).capitalize()
+    return f"{size}, {info.max_faces:,} faces" if info.max_faces else size
 
 
 def forget() -> None:

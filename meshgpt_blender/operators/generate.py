@@ -11,6 +11,8 @@ from ...core.errors import MeshGPTError
 from .. import jobs, mesh_io, models, preview, properties, results, runtime
 from ..job_operator import JobOperator
 
+# Prompt and model as they stood in the last undo step that was made for them.
+_kept: tuple[str, str] | None = None
 # Settings and results of the last job, so that Adjust Last Operation builds its meshes anew without generating them.
 _last: tuple[tuple, list[jobs.ResultMesh]] | None = None
 
@@ -37,6 +39,7 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
             for name, value in settings.request().items():
                 setattr(self, name, value)
             self.random_seed = settings.random_seed
+            _keep_typed(settings)
         if self.random_seed:
             self.seed = random.randrange(properties.MAX_SEED)
         if not chosen:
@@ -93,6 +96,16 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
         else:
             self.report({"INFO"}, f"MeshGPT: {many}, {faces} faces")
         return {"FINISHED"}
+
+
+def _keep_typed(settings: bpy.types.PropertyGroup) -> None:
+    """Make an undo step of what was typed into the fields that suggest: Blender makes none, so that undoing the result
+    would empty them.
+    """
+    global _kept
+    if _kept != (settings.prompt, settings.model):
+        _kept = (settings.prompt, settings.model)
+        bpy.ops.ed.undo_push(message="MeshGPT Prompt")
 
 
 class MESHGPT_OT_generate_dialog(bpy.types.Operator):

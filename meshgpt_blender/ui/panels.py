@@ -59,7 +59,6 @@ class MESHGPT_PT_sampling(Panel, bpy.types.Panel):
         layout.use_property_decorate = False
         settings = context.scene.meshgpt
         column = layout.column()
-        column.prop(settings, "temperature", text="Temperature")
         column.prop(settings, "top_p")
         column.prop(settings, "guidance")
         layout.prop(settings, "manifold")

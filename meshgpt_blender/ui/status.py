@@ -10,8 +10,6 @@ from .. import jobs, models, runtime, worker_client
 from .panels import Panel
 from .text import wrapped
 
-NAME_SHARE = 0.58  # of a row, for a model's name
-
 
 class MESHGPT_PT_models(Panel, bpy.types.Panel):
     bl_idname = "MESHGPT_PT_models"
@@ -25,13 +23,9 @@ class MESHGPT_PT_models(Panel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         chosen = models.named(context.scene.meshgpt.model)
-        column = layout.column(align=True)
+        column = layout.column()
         for info in models.known():
-            _draw_model(column, info, chosen is not None and info.path == chosen.path)
-        if chosen is not None:
-            box = layout.box().column()
-            for line in (*models.describe(chosen), chosen.summary):
-                wrapped(box, context, line)
+            _draw_model(column, context, info, chosen is not None and info.path == chosen.path)
         layout.operator("meshgpt.open_models", icon="FILE_FOLDER")
 
 
@@ -62,15 +56,20 @@ class MESHGPT_PT_status(Panel, bpy.types.Panel):
 _DEVICES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA or ROCm", "mps": "Metal", "xpu": "XPU"}
 
 
-def _draw_model(layout: bpy.types.UILayout, info: CheckpointInfo, chosen: bool) -> None:
-    row = layout.split(factor=NAME_SHARE, align=True)
+def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context, info: CheckpointInfo, chosen: bool) -> None:
+    """The button that chooses it, and its size; of the chosen one all there is to know."""
+    column = layout.column(align=True)
     if models.generates(info):
         icon = "RADIOBUT_ON" if chosen else "RADIOBUT_OFF"
-        row.operator("meshgpt.choose_model", text=info.name, icon=icon, depress=chosen).model = info.name
+        column.operator("meshgpt.choose_model", text=info.name, icon=icon, depress=chosen).model = info.name
     else:
-        row.label(text=info.name, icon="BLANK1")
-    size = f"{info.parameters / 1e6:.1f} M"
-    row.label(text=f"{size}, {info.max_faces} faces" if info.max_faces else size)
+        column.label(text=info.name, icon="MESH_DATA")
+    about = column.column(align=True)
+    about.active = chosen
+    wrapped(about, context, models.size_of(info), icon="BLANK1")
+    wrapped(about, context, ", ".join(info.jobs).capitalize(), icon="BLANK1")
+    if chosen:
+        wrapped(about, context, info.summary, icon="BLANK1")
 
 
 CLASSES = [MESHGPT_PT_models, MESHGPT_PT_status]

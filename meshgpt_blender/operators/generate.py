@@ -42,8 +42,6 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
             _keep_typed(settings)
         if self.random_seed:
             self.seed = random.randrange(properties.MAX_SEED)
-        if not chosen:
-            settings.seed = self.seed
         return super().invoke(context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -88,6 +86,8 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
 
     def _build(self, context: bpy.types.Context, meshes: list[jobs.ResultMesh]) -> set[str]:
         results.build(context, meshes, results.ResultOptions.of(self))
+        if self.random_seed and context.scene.meshgpt.random_seed:
+            context.scene.meshgpt.seed = self.seed  # the field shows the last one, which one may want to keep
         faces = sum(len(mesh.faces) for mesh in meshes)
         cut = sum(not mesh.ended for mesh in meshes)
         many = f"{len(meshes)} meshes" if len(meshes) != 1 else "1 mesh"

@@ -11,6 +11,7 @@ import sys
 import bpy
 
 MODULE = "bl_ext.user_default.meshgpt"
+UP, DOWN = 4, 5  # buttons of the pointer that are its wheel
 
 
 def part(name):
@@ -117,10 +118,8 @@ def _adjust(rig, area):
     made = list(bpy.context.selected_objects)
     assert sum(len(obj.data.polygons) for obj in made) < faces and all(max(obj.dimensions) < 1.51 for obj in made)
     assert all(obj.data.polygons[0].use_smooth for obj in made)
-    hud = rig.region(area, "HUD")
-    yield from rig.move(hud.x + hud.width // 2, hud.y + hud.height - 12)
-    yield from rig.press(hud.x + 60, hud.y + hud.height - 12)
-    yield 0.5
+    yield from rig.press(110, 104)  # the title of the panel in the corner of the view, which opens it
+    yield 0.8
     yield from rig.shot("05_adjust")
 
 
@@ -128,6 +127,7 @@ def _again(rig, area, region):
     """More Like This, from the object's panel: as many as Count says, with new seeds; one undo takes them back."""
     before = set(bpy.data.objects.keys())
     seeds = {json.loads(obj["meshgpt"])["seed"] for obj in bpy.context.selected_objects}
+    yield from _scroll(rig, region, DOWN)
     yield from rig.click("meshgpt.more_like_this(")
     yield from rig.wait(lambda: part("jobs").current() is None and set(bpy.data.objects.keys()) != before, 180, "more")
     yield 0.5
@@ -144,6 +144,11 @@ def _again(rig, area, region):
     yield from rig.wait(lambda: bpy.context.active_object.asset_data is not None, 30, "the asset")
     tags = {tag.name for tag in bpy.context.active_object.asset_data.tags}
     assert "chair" in tags, tags
+
+
+def _scroll(rig, region, wheel, times=9):
+    for _ in range(times):
+        yield from rig.press(region.x + region.width // 2, region.y + region.height // 2, button=wheel)
 
 
 def _looks(rig):
@@ -163,9 +168,7 @@ def _looks(rig):
             yield from rig.move(region.x + region.width // 2, region.y + region.height // 2)
             for page in range(1 if scale == 1 else 3):
                 yield from rig.shot(f"1{scale}_{theme}_{page}", 0.8)
-                for _ in range(9):
-                    yield from rig.press(region.x + region.width // 2, region.y + region.height // 2, button=5)
-            for _ in range(30):
-                yield from rig.press(region.x + region.width // 2, region.y + region.height // 2, button=4)
+                yield from _scroll(rig, region, DOWN)
+            yield from _scroll(rig, region, UP, 30)
     bpy.context.preferences.view.ui_scale = 1
     yield 0.5

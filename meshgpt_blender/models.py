@@ -79,8 +79,8 @@ def sampling(name: str) -> dict[str, float]:
 
 def size_of(info: CheckpointInfo) -> str:
     """Its parameters, and the largest mesh that it makes or takes."""
-    size = f"{info.parameters / 1e6:.1f} million parameters"
-    return f"{size}, {info.max_faces:,} faces" if info.max_faces else size
+    size = f"{info.parameters / 1e6:.1f} M parameters"
+    return f"{size}, up to {info.max_faces:,} faces" if info.max_faces else size
 
 
 def forget() -> None:

@@ -180,8 +180,10 @@ def _draw_generated(layout: bpy.types.UILayout, obj: bpy.types.Object, found: di
         pair(column, "Prompt", found["prompt"])
     if found.get("understood"):
         pair(column, "Read as", found["understood"])
-    asked = f" (asked for {found['faces']})" if found.get("faces") else ""
-    pair(column, "Faces", f"{len(obj.data.polygons)}{asked}")
+    faces, triangles = len(obj.data.polygons), len(obj.data.loops) - 2 * len(obj.data.polygons)
+    pair(column, "Faces", f"{faces}" if faces == triangles else f"{faces} ({triangles} triangles)")
+    if found.get("faces"):
+        pair(column, "Asked For", f"{found['faces']}")
     pair(column, "Seed", str(found.get("seed", "")))
     pair(column, "Model", provenance.model_name(found))
     pair(column, "Variation", provenance.number(found, "temperature"))

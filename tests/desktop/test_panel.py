@@ -163,6 +163,7 @@ def _looks(rig):
             bpy.ops.script.execute_preset(filepath=light, menu_idname="USERPREF_MT_interface_theme_presets")
         for scale in (1, 2):
             bpy.context.preferences.view.ui_scale = scale
+            rig.area().spaces.active.show_region_ui = False  # Blender places panels anew when the sidebar opens
             yield 1.5
             area, region = yield from rig.sidebar("MeshGPT")
             yield from rig.move(region.x + region.width // 2, region.y + region.height // 2)

@@ -43,9 +43,9 @@ class MESHGPT_PT_status(Panel, bpy.types.Panel):
         if job is not None:
             column.label(text=job.text, icon="SORTTIME")
         elif worker is not None:
-            column.label(text="Ready, the model is in memory", icon="CHECKMARK")
+            column.label(text="Ready for the next job", icon="CHECKMARK")
         else:
-            column.label(text="Idle, nothing is in memory", icon="BLANK1")
+            column.label(text="Not running, uses no memory", icon="BLANK1")
         row = layout.row(align=True)
         row.operator("meshgpt.free_memory")
         row.operator("meshgpt.copy_log")

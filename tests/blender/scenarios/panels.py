@@ -98,7 +98,7 @@ watching = False
 assert not opened, f"drawing read {opened}"
 assert {"prompt", "count", "temperature", "top_p", "guidance", "size", "quads", "shading", "material"} <= set(seen)
 assert "meshgpt.generate" in seen and any("parameters" in text for text in seen)
-assert any("400 faces" in text for text in seen) and "Idle, nothing is in memory" in seen
+assert any("400 faces" in text for text in seen) and "Not running, uses no memory" in seen
 
 # What cannot run says why and offers one next step in the place of the button.
 settings.model = "no such model"
@@ -169,7 +169,7 @@ job.close()
 assert bpy.ops.meshgpt.generate(prompt="table", seed=4, model=MODEL) == {"FINISHED"}
 seen = draw(*ALL)
 assert {"4", "tiny", "meshgpt.regenerate", "meshgpt.more_like_this", "meshgpt.mark_asset"} <= set(seen), seen
-assert "Ready, the model is in memory" in seen and any(text.startswith("CPU") for text in seen)
+assert "Ready for the next job" in seen and any(text.startswith("CPU") for text in seen)
 assert bpy.ops.meshgpt.mark_asset() == {"FINISHED"} and "meshgpt.mark_asset" not in draw(panels.MESHGPT_PT_object)
 jobs.set_problem(part("job_operator").MeshGPTError("It broke.", "Mend it."))
 seen = draw(panels.MESHGPT_PT_generate)

@@ -134,8 +134,8 @@ class MESHGPT_OT_generate_dialog(bpy.types.Operator):
 
 def forget() -> None:
     """Drop the results kept for Adjust Last Operation."""
-    global _last
-    _last = None
+    global _kept, _last
+    _kept = _last = None
 
 
 CLASSES = [MESHGPT_OT_generate, MESHGPT_OT_generate_dialog]

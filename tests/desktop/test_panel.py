@@ -33,6 +33,7 @@ def test(rig):
     settings().model = os.environ.get("MESHGPT_TEST_MODEL", "")
     bpy.ops.ed.undo_push(message="Ready")
     yield from _suggestions(rig, area, region)
+    yield from _presets(rig, region)
     yield from _row(rig, area)
     yield from _adjust(rig, area)
     yield from _again(rig, area, region)
@@ -84,6 +85,15 @@ def _edit(rig, x, y, text):
     if text:
         yield from rig.type(text)
     yield 0.6
+
+
+def _presets(rig, region):
+    """The icon in the title of Generate opens the presets."""
+    yield from rig.press(region.x + region.width - 49, region.y + region.height - 23)
+    yield 0.5
+    yield from rig.shot("02_presets")
+    yield from rig.key("Escape")
+    yield 0.3
 
 
 def _row(rig, area):

@@ -88,8 +88,8 @@ class Job:
         """Share of the work done, as far as one can know before the meshes have ended."""
         rows = self.args.get("count") or 1
         done = {mesh.row for mesh in self.meshes}
-        usual = sum(len(mesh.faces) for mesh in self.meshes) / len(done) if done else TYPICAL_FACES
-        expected = self.args.get("faces") or usual
+        usual = sum(len(mesh.faces) for mesh in self.meshes) / max(1, len(done))
+        expected = self.args.get("faces") or usual or TYPICAL_FACES
         parts = (1.0 if row in done else min(0.95, self.face_counts.get(row, 0) / expected) for row in range(rows))
         return sum(parts) / rows
 

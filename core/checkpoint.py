@@ -7,6 +7,7 @@ Listing checkpoints reads JSON only; torch is imported when one is loaded or sav
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -52,6 +53,36 @@ class CheckpointInfo:
     max_faces: int
     summary: str
     created: str
+    sampling: dict[str, float]  # what it ships for generating; the rest is as in SamplingConfig
+    jobs: tuple[str, ...]  # what it can do, in words
+
+    @classmethod
+    def read(cls, path: Path) -> CheckpointInfo:
+        """Of the checkpoint in a folder; raises MeshGPTError when it has no good config.json."""
+        config = read_config(path)
+        return cls(
+            path.name,
+            path,
+            config["kind"],
+            config.get("parameters", 0),
+            config.get("max_faces", 0),
+            one_line(config.get("summary", ""), 300),
+            one_line(config.get("created", ""), 40),
+            dict(config.get("sampling", {})),
+            _jobs(config),
+        )
+
+
+def _jobs(config: dict[str, Any]) -> tuple[str, ...]:
+    model = config.get("transformer", {})
+    able = {
+        "generate": config["kind"] == "transformer",
+        "complete": model.get("completion", False),
+        "complete upwards": config["kind"] == "transformer" and not model.get("completion", False),
+        "retopologize": model.get("point_latents", 0) > 0,
+        "reconstruct": True,
+    }
+    return tuple(job for job, can in able.items() if can)
 
 
 def model_folders() -> list[Path]:
@@ -69,21 +100,8 @@ def list_checkpoints(folders: Sequence[str | Path] = ()) -> list[CheckpointInfo]
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             if not os.path.isfile(path / "config.json"):
                 continue
-            try:
-                config = read_config(path)
-            except MeshGPTError:
-                continue
-            found.append(
-                CheckpointInfo(
-                    path.name,
-                    path,
-                    config["kind"],
-                    config.get("parameters", 0),
-                    config.get("max_faces", 0),
-                    one_line(config.get("summary", ""), 300),
-                    one_line(config.get("created", ""), 40),
-                )
-            )
+            with contextlib.suppress(MeshGPTError):
+                found.append(CheckpointInfo.read(path))
     return found
 
 
@@ -147,7 +165,8 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
     """Save a transformer with half-precision weights, and the tokenizer under it.
 
     `details`: what the card says (see `card.model_card`); its `summary`, `sampling` (defaults for generation) and
-    `split` (how validation meshes were told from training meshes) go into the config.
+    `split` (how validation meshes were told from training meshes) go into the config, its `word_counts` (how often
+    training used each word) into the labels.
     """
     import torch
 
@@ -171,6 +190,7 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
         "max_words": vocabulary.max_words,
         "max_pieces": vocabulary.max_pieces,
         "categories": list(vocabulary.categories),
+        "counts": details.get("word_counts", {}),
     }
     card = model_card(details.get("name") or Path(folder).name, details)
     return save_checkpoint(folder, config=config, tensors=tensors, labels=labels, card=card)

@@ -32,7 +32,7 @@ from .mesh import TriangleMesh
 if TYPE_CHECKING:
     from .worker import Connection
 
-FACE_INTERVAL = 0.15  # seconds between two batches of faces
+FACE_INTERVAL = 0.1  # seconds between two batches of faces
 # What a request may say of the meshes that it wants; the rest of its arguments says what to begin with.
 _WISH = ("prompt", "count", "faces", "seed", "temperature", "top_p", "guidance", "manifold", "max_faces")
 AUTOENCODER_PACKAGES = ("torch_geometric", "vector_quantize_pytorch")

@@ -49,7 +49,7 @@ class WordTable:
         try:
             arrays = read_arrays(path, "words", "codes", "step")
             packed, step = arrays["codes"], arrays["step"]
-            words = arrays["words"].astype(np.uint8, casting="no").tobytes().decode("ascii").split("\n")
+            words = _unpacked(arrays["words"].astype(np.uint8, casting="no"))
             fits = len(packed) <= len(words) and (step.dtype, step.shape) == (np.float32, (2 * packed.shape[1],))
             if not fits or packed.dtype != np.uint8 or packed.ndim != 2:
                 raise ValueError("The arrays do not fit together")
@@ -120,6 +120,16 @@ class WordTable:
             if all(part in self._rows or part in group.places for part in (head, tail)):
                 return tail
         return ""
+
+
+def common_words() -> list[str]:
+    """The words of the bundled table, the common ones first, without reading what they mean."""
+    with np.load(TABLE, allow_pickle=False) as arrays:
+        return _unpacked(arrays["words"])
+
+
+def _unpacked(words: np.ndarray) -> list[str]:
+    return words.tobytes().decode("ascii").split("\n")
 
 
 class _Group:

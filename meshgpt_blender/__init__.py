@@ -4,20 +4,25 @@
 
 import bpy
 
-from . import cli, jobs, preferences, preview, properties, source_operator, worker_client
-from .operators import complete, generate, reconstruct, retopologize, setup
-from .ui import menus, panels, tools_panels
+from . import cli, jobs, models, preferences, preview, properties, source_operator, worker_client
+from .operators import again, choices, complete, generate, reconstruct, retopologize, setup
+from .ui import menus, panels, presets, status, tools_panels
 
 CLASSES = [
     *preferences.CLASSES,
     *properties.CLASSES,
     *setup.CLASSES,
     *generate.CLASSES,
+    *again.CLASSES,
+    *choices.CLASSES,
     *complete.CLASSES,
     *reconstruct.CLASSES,
     *retopologize.CLASSES,
+    *menus.CLASSES,
+    *presets.CLASSES,
     *panels.CLASSES,
     *tools_panels.CLASSES,
+    *status.CLASSES,
 ]
 
 
@@ -40,6 +45,7 @@ def unregister() -> None:
     preview.stop()
     generate.forget()
     source_operator.forget()
+    models.forget()
     cli.unregister()
     retopologize.unregister()
     complete.unregister()

@@ -12,7 +12,8 @@ from . import jobs, preview, runtime
 
 TICK = 0.05  # seconds between two looks at the worker's events
 BUDGET = 0.004  # seconds a look may take
-REDRAW = 0.25  # seconds between two redraws of the viewports
+REDRAW = 0.1  # seconds between two redraws of the viewports, more where the scene takes long to draw
+SLOWEST_REDRAW = 0.5
 
 
 class JobOperator:
@@ -70,7 +71,8 @@ class JobOperator:
             self._job = self.begin(context)
         except MeshGPTError as error:
             return self.refuse(error)
-        self._drawn = 0.0
+        self._drawn = self._late = 0.0
+        self._ticked = time.monotonic()
         self._workspaces = set()
         self._timer = context.window_manager.event_timer_add(TICK, window=context.window)
         context.window_manager.modal_handler_add(self)
@@ -117,9 +119,12 @@ class JobOperator:
     def _show(self, context: bpy.types.Context) -> None:
         """Bring panel, status bar and preview up to date, a few times a second."""
         job, now = self._job, time.monotonic()
-        if now - self._drawn < REDRAW:
+        # A tick that comes late waited for a redraw: they may take a third of the time, the rest is the user's.
+        self._late = max(self._late, now - self._ticked - TICK)
+        self._ticked = now
+        if now - self._drawn < max(REDRAW, min(3 * self._late, SLOWEST_REDRAW)):
             return
-        self._drawn = now
+        self._drawn, self._late = now, 0.0
         for rows, triangles in job.new_faces:
             self.show_faces(rows, triangles)
         redraw(context, viewports=bool(job.new_faces))

@@ -17,9 +17,10 @@ from ..core import protocol
 from ..core.errors import MeshGPTError
 from . import worker_client
 
-CANCEL_SECONDS = 2.0  # what a worker gets to stop by itself
+CANCEL_SECONDS = 0.4  # what a worker gets to stop by itself; while it writes faces, it looks after each
 READY_SECONDS = 60.0  # what a Python gets to start, before torch: slow disks, virus scanners
 TYPICAL_FACES = 160  # for the progress bar, when no face count was asked for
+ESTIMATE_AFTER = 1.0  # seconds of faces before the time left is told
 COPY_LOG = "Copy Log in the MeshGPT tab has the details."
 
 
@@ -92,10 +93,18 @@ class Job:
     def progress(self) -> float:
         """Share of the work done, as far as one can know before the meshes have ended."""
         rows = self.rows
-        expected = self.args.get("faces") or TYPICAL_FACES
         done = {mesh.row for mesh in self.meshes}
+        usual = sum(len(mesh.faces) for mesh in self.meshes) / max(1, len(done))
+        expected = self.args.get("faces") or usual or TYPICAL_FACES
         parts = (1.0 if row in done else min(0.95, self.face_counts.get(row, 0) / expected) for row in range(rows))
         return sum(parts) / rows
+
+    def seconds_left(self) -> float | None:
+        """An estimate from the faces so far; None while there are too few."""
+        if self.first_face is None:
+            return None
+        spent = time.monotonic() - self.started - self.first_face
+        return spent * (1 / self.progress - 1) if spent >= ESTIMATE_AFTER else None
 
     def update(self, seconds: float, block: bool = False) -> None:
         """Take in what the worker said, for at most `seconds`."""
@@ -123,7 +132,7 @@ class Job:
                 self.cancel()
 
     def cancel(self) -> None:
-        """Ask the worker to stop; the job is over when it has, or after two seconds."""
+        """Ask the worker to stop; the job is over when it has, or, with the worker, a moment later."""
         if self.state is State.RUNNING:
             self.state, self.text = State.CANCELLING, "Cancelling"
             self._deadline = time.monotonic() + CANCEL_SECONDS
@@ -178,6 +187,8 @@ class Job:
         total = sum(self.face_counts.values())
         asked = f" of about {self.args['faces'] * self.rows}" if self.args.get("faces") else ""
         self.text = self.stage + (f"{total}{asked} faces" if total != 1 else "1 face")
+        if (left := self.seconds_left()) is not None:
+            self.text += f", {left:.0f} s left" if left < 60 else f", {left / 60:.0f} min left"
 
     def _take_error(self, event: dict[str, Any]) -> None:
         if self.state is State.CANCELLING or event["kind"] == protocol.CANCELLED:

@@ -1,14 +1,13 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Between Blender's meshes and plain arrays, and where new objects stand."""
+"""Between Blender's meshes and plain arrays."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Vector
+from mathutils import Matrix
 from mathutils.bvhtree import BVHTree
 
 from ..core.errors import MeshGPTError
@@ -16,7 +15,6 @@ from . import placement
 from .placement import Placement
 
 MODEL_SIDE = 1.9  # longest side of a mesh in the model's own units
-GRID_GAP = 1.2  # distance of two meshes in a grid, in longest sides
 
 
 Key = tuple[str, str | None]  # name of a datablock and of the library that it is linked from
@@ -170,23 +168,11 @@ def select(context: bpy.types.Context, objects: Sequence[bpy.types.Object]) -> N
         context.view_layer.objects.active = visible[0]
 
 
-def grid(count: int, size: float) -> list[Vector]:
-    """Places on the ground for `count` meshes with the given longest side: centred rows, the first one in front."""
-    columns = math.ceil(math.sqrt(count))
-    step = GRID_GAP * size
-    places = []
-    for index in range(count):
-        row, column = divmod(index, columns)
-        width = min(columns, count - row * columns)
-        places.append(Vector(((column - (width - 1) / 2) * step, row * step, 0.0)))
-    return places
-
-
 def stand(vertices: np.ndarray, size: float) -> np.ndarray:
-    """Vertices [V, 3] in the model's units -> scaled to `size`, the origin at the middle of the base."""
+    """Vertices [V, 3] -> with `size` as their longest side and the origin at the middle of the base."""
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     base = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]], vertices.dtype)
-    return (vertices - base) * vertices.dtype.type(size / MODEL_SIDE)
+    return (vertices - base) * vertices.dtype.type(size / (high - low).max())
 
 
 def take_over(context: bpy.types.Context, obj: bpy.types.Object, source: SourceMesh, materials: bool = True) -> None:

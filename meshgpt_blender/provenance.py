@@ -4,6 +4,7 @@
 
 import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -28,6 +29,17 @@ def _parse(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def model_name(found: dict[str, Any]) -> str:
+    """The model that made it, without the folder it was in."""
+    return Path(str(found.get("model") or "")).name
+
+
+def number(found: dict[str, Any], name: str) -> str:
+    """One of its settings for people; empty when it has none."""
+    value = found.get(name)
+    return f"{value:.4g}" if isinstance(value, (int, float)) else ""
 
 
 def summary(found: dict[str, Any]) -> str:

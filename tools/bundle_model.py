@@ -49,7 +49,8 @@ def main() -> None:
     limit = checkpoint.transformer.config.max_faces
     split = checkpoint.config.get("split") or {"validation_fraction": 0.05, "max_lost": 0.1}
     fitting = load_dataset(options.data).filtered(limit).fitting(checkpoint.tokenizer.levels, split["max_lost"])
-    sides = [len(part) for part in fitting.split(split["validation_fraction"])]
+    parts = fitting.split(split["validation_fraction"])
+    sides = [len(part) for part in parts]
     evaluation = json.loads(options.evaluation.read_text())
     if evaluation["held_out_meshes"] != sides[1]:
         parser.error("the evaluation is of another model or of other data")
@@ -70,6 +71,7 @@ def main() -> None:
         "notes": options.notes.read_text(),
         "sampling": evaluation["sampling"],  # what was measured is what it will do
         "split": split,
+        "word_counts": parts[0].word_counts(),
     }
     print(save_transformer(BUNDLED / options.name, checkpoint.transformer, details))
 

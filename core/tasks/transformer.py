@@ -98,7 +98,8 @@ class TransformerTask:
         self.dataset = dataset.filtered(config.model.max_faces).fitting(tokenizer.levels, config.max_lost)
         self.train, self.validation = self.dataset.split(config.validation_fraction)
         torch.manual_seed(config.seed)
-        words, categories = self.train.words(), self._categories()
+        self._word_counts, categories = self.train.word_counts(), self._categories()
+        words = list(self._word_counts)
         if start is None:
             self.model = MeshTransformer(tokenizer, Vocabulary(words, categories=categories), config.model)
         elif tokenizer is start.tokenizer:
@@ -224,6 +225,7 @@ class TransformerTask:
             "split": {"validation_fraction": self.config.validation_fraction, "max_lost": self.config.max_lost},
             "task": asdict(self.config),
             "metrics": metrics,
+            "word_counts": self._word_counts,
         }
         save_transformer(folder, self.model, details)
 

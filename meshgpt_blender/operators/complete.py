@@ -175,28 +175,12 @@ def _box_corners(obj: bpy.types.Object) -> list[Any]:
     return [(x, y, z) for x in (-size, size) for y in (-size, size) for z in (-size, size)]
 
 
-def _draw_edit_mesh(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    self.layout.separator()
-    self.layout.operator("meshgpt.complete", text="Complete with MeshGPT", icon="MOD_BUILD")
-
-
-def _draw_object(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    self.layout.operator("meshgpt.complete", text="Complete with MeshGPT", icon="MOD_BUILD")
-
-
-MENUS = (("VIEW3D_MT_edit_mesh", _draw_edit_mesh), ("VIEW3D_MT_object", _draw_object))
-
-
 def register() -> None:
     bpy.types.Scene.meshgpt_complete = PointerProperty(type=MESHGPT_PG_complete)
     variants.register()
-    for menu, draw in MENUS:
-        getattr(bpy.types, menu).append(draw)
 
 
 def unregister() -> None:
-    for menu, draw in MENUS:
-        getattr(bpy.types, menu).remove(draw)
     variants.unregister()
     del bpy.types.Scene.meshgpt_complete
 

@@ -252,22 +252,11 @@ class MESHGPT_FH_retopologize(bpy.types.FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D" and context.mode == "OBJECT"
 
 
-def _draw_object(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    self.layout.operator("meshgpt.retopologize", text="Retopologize with MeshGPT", icon="MOD_REMESH")
-
-
-MENUS = (("VIEW3D_MT_object", _draw_object),)
-
-
 def register() -> None:
     bpy.types.Scene.meshgpt_retopologize = PointerProperty(type=MESHGPT_PG_retopologize)
-    for menu, draw in MENUS:
-        getattr(bpy.types, menu).append(draw)
 
 
 def unregister() -> None:
-    for menu, draw in MENUS:
-        getattr(bpy.types, menu).remove(draw)
     del bpy.types.Scene.meshgpt_retopologize
 
 

@@ -25,6 +25,16 @@ def wrapped(
         column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE")
 
 
+def pair(layout: bpy.types.UILayout, name: str, value: str) -> None:
+    """A line with a name on the left, as fields have it, and what it is on the right."""
+    split = layout.split(factor=0.4)
+    label = split.row()
+    label.alignment = "RIGHT"
+    label.active = False
+    label.label(text=name)
+    split.label(text=value, translate=False)
+
+
 def draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context, error: MeshGPTError) -> None:
     """An error that stays until it is dismissed or the next job starts."""
     box = layout.box()

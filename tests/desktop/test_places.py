@@ -35,7 +35,7 @@ def _search(rig):
     yield from rig.key("Escape", "Escape")
     yield 0.3
     yield from _open_search(rig, view)
-    yield from rig.type("generate with")
+    yield from rig.type("meshgpt gen")
     yield 0.5
     yield from rig.key("Return")
     yield 0.8

@@ -87,7 +87,8 @@ bpy.ops.meshgpt.cancel()
 job.wait()
 job.close()
 assert job.state is jobs.State.CANCELLED and not job.folder.exists() and names() == before and jobs.current() is None
-assert bpy.ops.meshgpt.free_memory() == {"FINISHED"} and client.current() is None
+if client.current() is not None:  # else it took too long to stop, and was ended
+    assert bpy.ops.meshgpt.free_memory() == {"FINISHED"} and client.current() is None
 
 # Results that wait for Object Mode can still be thrown away.
 job = jobs.start("generate", {"model": MODEL}, part("runtime").launch())

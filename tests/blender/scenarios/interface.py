@@ -20,7 +20,7 @@ for path in source.rglob("*.py"):
                 for word in node.keywords
                 if word.arg == "icon" and isinstance(word.value, ast.Constant)
             }
-            if getattr(node.func, "attr", "") == "operator":
+            if getattr(node.func, "attr", "") == "operator" and isinstance(node.args[0], ast.Constant):
                 module, name = node.args[0].value.split(".")
                 assert (
                     hasattr(getattr(bpy.ops, module), name) and getattr(getattr(bpy.ops, module), name).get_rna_type()

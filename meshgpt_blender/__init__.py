@@ -4,14 +4,15 @@
 
 import bpy
 
-from . import cli, jobs, preferences, preview, properties, worker_client
-from .operators import generate, reconstruct, setup
+from . import cli, jobs, preferences, preview, properties, torch_setup, worker_client
+from .operators import generate, reconstruct, set_up_torch, setup
 from .ui import menus, panels
 
 CLASSES = [
     *preferences.CLASSES,
     *properties.CLASSES,
     *setup.CLASSES,
+    *set_up_torch.CLASSES,
     *generate.CLASSES,
     *reconstruct.CLASSES,
     *panels.CLASSES,
@@ -26,11 +27,13 @@ def register() -> None:
     menus.register()
     cli.register()
     worker_client.register()
+    torch_setup.register()
 
 
 def unregister() -> None:
     """Called by Blender when the extension is disabled; ends the worker and takes everything back."""
     jobs.abandon()
+    torch_setup.unregister()
     worker_client.unregister()
     preview.stop()
     generate.forget()

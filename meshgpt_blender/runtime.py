@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 
 from ..core.errors import MeshGPTError
+from ..core.setup import store
 from .preferences import DEFAULT_IDLE_MINUTES, get_preferences
 from .worker_client import Launch
 
@@ -55,9 +56,9 @@ def find_python() -> tuple[str, tuple[str, ...]] | None:
         return _interpreter(Path(named).expanduser()), ("-E",)
     if preferences and preferences.python_mode == "EXISTING":
         return None
-    managed = _interpreter(data_dir() / "env")
-    if os.path.isfile(managed):
-        return managed, ("-I",)
+    managed = store.current(data_dir())
+    if managed is not None:
+        return managed.python, ("-I",)
     if _own_python_has_torch():
         return sys.executable, tuple(bpy.app.python_args)
     return None
@@ -68,11 +69,16 @@ def launch() -> Launch:
     found = find_python()
     if found is None:
         raise MeshGPTError(
-            "MeshGPT needs a Python with PyTorch.", "Choose one in the preferences of the extension, then press Check."
+            "MeshGPT needs a Python with PyTorch.",
+            "Press Set Up PyTorch, or choose an Existing Python in the preferences.",
         )
+    managed, packages = store.current(data_dir()), ""
+    if managed is not None and managed.python == found[0]:
+        store.check_private(data_dir())
+        packages = managed.packages
     preferences = get_preferences()
     minutes = preferences.idle_minutes if preferences else DEFAULT_IDLE_MINUTES
-    return Launch(*found, device(), data_dir(), 60.0 * minutes)
+    return Launch(*found, device(), data_dir(), 60.0 * minutes, packages)
 
 
 def describe_device(info: dict[str, Any]) -> str:
@@ -82,6 +88,11 @@ def describe_device(info: dict[str, Any]) -> str:
     if info.get("free"):
         parts.append(f"{info['free'] / 1e9:.1f} GB free")
     return " - ".join(parts)
+
+
+def describe_note(info: dict[str, Any]) -> str:
+    """A sentence under that line, where the model does not run on the device that the user may expect; mostly ""."""
+    return info.get("note") or ""
 
 
 def _interpreter(path: Path) -> str:

@@ -36,7 +36,7 @@ def set_threads() -> None:
 def import_check(*more: str) -> tuple[dict[str, str], dict[str, str]]:
     """Import what the model needs, and more; returns the versions found, and what went wrong by package name.
 
-    Of the packages that only autoencoders and training need it finds versions without importing them: that takes seconds.
+    Of the packages that only autoencoders and training need it finds the versions without importing them.
     """
     versions, problems = {}, {}
     for name in NEEDED + more:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that sets PyTorch up: a fresh environment, one call of pip, the proof, then the switch.
 
-Blender starts it and reads its events, JSON lines like the worker's: `progress` (text, factor), `log` (a line of pip's),
-and at the end one `result` or `error`. It stops when its standard input ends, so it never outlives Blender, and then
-leaves what was in use as it was. Everything it starts is in its process group and ends with it.
+Blender starts it and reads its events, JSON lines like the worker's: `progress` (text, factor), `log` (pip's line) and,
+at the end, one `result` or `error`. It stops when its standard input ends, so it never outlives Blender, and then what
+was in use stays in use. Everything that it starts is in its process group and ends with it.
 """
 
 from __future__ import annotations
@@ -87,12 +87,11 @@ class Installer:
 
     def _fill(self, folder: Path, scratch: Path) -> dict[str, Any]:
         self.progress("Making an environment", 0.0)
-        target = self._make_environment(folder)
-        python = sys.executable if target else str(store.interpreter(folder))
-        extras = self._install(python, folder, target, scratch)
+        pip, target = self._make_environment(folder)
+        extras = self._install(pip, scratch)
         self.progress("Trying PyTorch", 0.95)
-        packages = [str(folder / "packages")] if target else []
-        proof = self._prove(python, packages)
+        python = sys.executable if target else str(store.interpreter(folder))
+        proof = self._prove(python, [str(folder / "packages")] if target else [])
         return {
             "target": target,
             "base": sys.executable,
@@ -107,37 +106,38 @@ class Installer:
             "created": time.strftime("%Y-%m-%d %H:%M:%S"),
         }
 
-    def _make_environment(self, folder: Path) -> bool:
-        """A virtual environment; where this Python cannot make one, a folder of packages (returns True)."""
-        code, output = self._call([sys.executable, "-I", "-m", "venv", str(folder)])
-        python = store.interpreter(folder)
-        if code == 0 and python.is_file():
-            code, more = self._call([str(python), "-I", "-m", "pip", "--version"])
-            output += more
-            if code == 0:
-                return False
-        self.log("This Python cannot make a virtual environment; its packages go to a folder instead.")
+    def _make_environment(self, folder: Path) -> tuple[list[str], bool]:
+        """A virtual environment and the pip that fills it; where this Python cannot make one, a folder of packages.
+
+        Returns the beginning of pip's command line, and whether it is such a folder.
+        """
+        own, inside = [sys.executable, "-I", "-u", "-m", "pip"], str(store.interpreter(folder))
+        if self._call([*own, "--python", sys.executable, "--version"])[0] == 0:  # 22.3 or newer
+            if self._call([sys.executable, "-I", "-m", "venv", "--without-pip", str(folder)])[0] == 0:
+                return [*own, "--python", inside, "install"], False
+        elif self._call([sys.executable, "-I", "-m", "venv", str(folder)])[0] == 0:  # brings a pip of its own
+            return [inside, "-I", "-u", "-m", "pip", "install"], False
+        self.log("This Python cannot make a virtual environment; the packages go to a folder instead.")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        code, output = self._call([sys.executable, "-I", "-m", "pip", "--version"])
+        code, output = self._call([*own, "--version"])
         if code:
             raise explain(output, code)
-        return True
+        return [*own, "install", "--target", str(folder / "packages")], True
 
-    def _install(self, python: str, folder: Path, target: bool, scratch: Path) -> bool:
+    def _install(self, pip: list[str], scratch: Path) -> bool:
         """One call of pip for all; without the extras when one of them is at fault. Returns whether they came."""
         command = [
-            *(python, "-I", "-u", "-m", "pip", "install", "--only-binary", ":all:", "--no-input", "--no-color"),
+            *(*pip, "--only-binary", ":all:", "--no-input", "--no-color", "--no-warn-script-location"),
             *("--disable-pip-version-check", "--progress-bar", "off", "--cache-dir"),
             *(str(store.private_folder(store.root(self.data_dir) / store.CACHE)), *self.plan.pip_options),
-            *(("--target", str(folder / "packages")) if target else ()),
         ]
-        environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-        environment |= {"PYTHONUTF8": "1"}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)) | {"PYTHONUTF8": "1"}
         if self.plan.source == "folder":  # no network, whatever pip's settings say
             environment = {name: value for name, value in environment.items() if not name.startswith("PIP_")}
             environment["PIP_CONFIG_FILE"] = os.devnull
-        self._base_free = shutil.disk_usage(folder).free
+        self._base_free = shutil.disk_usage(self.data_dir).free
         code, output = self._call([*command, *self.plan.requirements, *self.plan.extras], environment, scratch)
         if code == 0:
             return True

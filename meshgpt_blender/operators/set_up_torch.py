@@ -52,7 +52,6 @@ class MESHGPT_OT_set_up_torch(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._look()
-        # `confirm_text` is in 4.2; before there was nothing but "OK".
         return context.window_manager.invoke_props_dialog(self, width=480, confirm_text="Set Up")
 
     def check(self, context: bpy.types.Context) -> bool:

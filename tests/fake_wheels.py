@@ -17,9 +17,12 @@ NEEDED = {"torch": "2.13.0", "numpy": "2.2.0", "safetensors": "0.5.0", "einops":
 EXTRAS = {"torch_geometric": "2.6.0", "vector_quantize_pytorch": "1.22.0", "accelerate": "1.15.0", "tqdm": "4.66.0"}
 REAL = """
 import importlib, sys
-sys.path.insert(0, {packages!r})
+folders = {packages!r}
+sys.path[:0] = folders
 del sys.modules[__name__]
 sys.modules[__name__] = importlib.import_module(__name__)
+del sys.path[: len(folders)]  # the other stand-ins come first again, and what the real ones need last
+sys.path += [path for path in folders if path not in sys.path]
 """
 
 
@@ -49,9 +52,12 @@ def make_wheel(
     return path
 
 
-def make_wheels(folder: Path, packages: str, extras: bool = True, **broken: str) -> Path:
-    """A folder with all wheels that a set-up asks for; `broken` gives the code of some in place of the real package."""
-    real = REAL.format(packages=packages)
+def make_wheels(folder: Path, *packages: str, extras: bool = True, **broken: str) -> Path:
+    """A folder with all wheels that a set-up asks for; `broken` gives the code of some in place of the real package.
+
+    `packages` are the folders that have the real ones.
+    """
+    real = REAL.format(packages=list(packages))
     for name, version in NEEDED.items():
         make_wheel(folder, name, version, broken.get(name, real))
     for name, version in EXTRAS.items() if extras else ():

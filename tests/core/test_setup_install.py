@@ -374,7 +374,9 @@ def test_the_network_that_is_not_there(tmp_path):
     nobody = "http://127.0.0.1:9/simple"
     last = SetUp(online(tmp_path / "data"), **network(nobody, PIP_RETRIES="1")).end()
     assert last["message"] == "The network cannot be reached." and "folder of wheels" in last["hint"]
-    through = network("http://index.invalid/simple", PIP_PROXY="http://127.0.0.1:9", PIP_RETRIES="1")
+    through = network(
+        "http://index.invalid/simple", PIP_PROXY="http://127.0.0.1:9", PIP_RETRIES="1", PIP_TRUSTED_HOST="index.invalid"
+    )
     last = SetUp(online(tmp_path / "data"), **through).end()
     assert "proxy" in last["message"] and "HTTPS_PROXY" in last["hint"]
     assert not Path(tmp_path / "data" / "env" / "current.json").exists()
@@ -394,7 +396,7 @@ def test_a_disk_that_becomes_full(tmp_path, wheels, made):
         pytest.skip("only root can mount a small disk")
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(disk)], capture_output=True)
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True)
     if mount.returncode:
         pytest.skip("this system lets nobody mount a disk")
     try:
@@ -402,7 +404,7 @@ def test_a_disk_that_becomes_full(tmp_path, wheels, made):
         before = store.current(data)
         big = tmp_path / "big"
         shutil.copytree(wheels, big)
-        make_wheel(big, "einops", "0.8.9", "", payload=40_000_000)
+        make_wheel(big, "einops", "0.8.9", "", payload=30_000_000)
         _, last = run(data, big, needed=0)
         assert last["event"] == "error" and last["message"] == "The disk is full."
         assert store.current(data) == before and imports(before)

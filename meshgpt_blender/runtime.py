@@ -56,12 +56,20 @@ def find_python() -> tuple[str, tuple[str, ...]] | None:
         return _interpreter(Path(named).expanduser()), ("-E",)
     if preferences and preferences.python_mode == "EXISTING":
         return None
-    managed = store.current(data_dir())
-    if managed is not None:
-        return managed.python, ("-I",)
+    found = managed()
+    if found is not None:
+        return found.python, ("-I",)
     if _own_python_has_torch():
         return sys.executable, tuple(bpy.app.python_args)
     return None
+
+
+def managed() -> store.Environment | None:
+    """What Set Up PyTorch has made, where nobody chose another Python."""
+    preferences = get_preferences()
+    if os.environ.get("MESHGPT_PYTHON") or preferences and preferences.python_mode == "EXISTING":
+        return None
+    return store.current(data_dir())
 
 
 def launch() -> Launch:
@@ -72,10 +80,10 @@ def launch() -> Launch:
             "MeshGPT needs a Python with PyTorch.",
             "Press Set Up PyTorch, or choose an Existing Python in the preferences.",
         )
-    managed, packages = store.current(data_dir()), ""
-    if managed is not None and managed.python == found[0]:
+    environment, packages = managed(), ""
+    if environment is not None:
         store.check_private(data_dir())
-        packages = managed.packages
+        packages = environment.packages
     preferences = get_preferences()
     minutes = preferences.idle_minutes if preferences else DEFAULT_IDLE_MINUTES
     return Launch(*found, device(), data_dir(), 60.0 * minutes, packages)

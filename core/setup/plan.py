@@ -82,7 +82,7 @@ class Plan:
         return [
             ("Computer", self.machine),
             ("PyTorch", self.label),
-            ("From", where.get(self.source, self.wheels)),
+            ("Source", where.get(self.source, self.wheels)),
             ("Download", size),
             ("Into", str(store.root(Path(self.data_dir)))),
             ("Disk", f"about {_gigabytes(self.needed)} needed, {_gigabytes(self.free)} free"),

@@ -20,7 +20,7 @@ def draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, running
     column = layout.column(align=True)
     column.active = False
     column.scale_y = 0.8
-    for line in list(running.lines)[-LINES:]:
+    for line in [line for line in running.lines if not line.startswith("> ")][-LINES:]:  # no command lines
         column.label(text=line[:200])
 
 

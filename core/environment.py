@@ -3,17 +3,22 @@
 """What the worker finds where it runs: packages, threads, and devices with the memory that is free on each."""
 
 import ctypes
+import functools
 import importlib
 import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Any
 
 from .errors import MeshGPTError
+from .versions import TORCH_OLDEST, release
 
 NEEDED = ("torch", "numpy", "safetensors", "einops")
 TRAINING = ("accelerate", "tqdm")  # what training needs besides
+AUTOENCODER = ("torch_geometric", "vector_quantize_pytorch")  # what encoding with an autoencoder needs besides
 
 
 def default_threads() -> int:
@@ -29,16 +34,44 @@ def set_threads() -> None:
 
 
 def import_check(*more: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Import what the model needs, and more; returns the versions found, and what went wrong by package name."""
+    """Import what the model needs, and more; returns the versions found, and what went wrong by package name.
+
+    Of the packages that only autoencoders and training need it finds the versions without importing them.
+    """
     versions, problems = {}, {}
     for name in NEEDED + more:
-        try:
-            module = importlib.import_module(name)
-        except Exception as error:  # a broken install raises OSError, AttributeError and more
-            problems[name] = f"{type(error).__name__}: {error}"
-        else:
-            versions[name] = str(getattr(module, "__version__", "?"))
+        _import(name, versions, problems)
+    if "torch" in versions and release(versions["torch"]) < TORCH_OLDEST:
+        oldest = ".".join(map(str, TORCH_OLDEST))
+        problems["torch"] = f"it is PyTorch {versions['torch']}, and {oldest} or newer is needed"
+    extras = (name for name in AUTOENCODER + TRAINING if name not in versions and find_spec(name))
+    versions |= {name: _installed_version(name) for name in extras}
     return versions, problems
+
+
+def broken_extras() -> list[str]:
+    """The packages that only autoencoders and training need and that cannot be imported; it takes seconds."""
+    versions, problems = {}, {}
+    for name in AUTOENCODER + TRAINING:
+        _import(name, versions, problems)
+    return list(problems)
+
+
+def _installed_version(name: str) -> str:
+    """The version of a package that need not be imported for it."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "?"
+
+
+def _import(name: str, versions: dict[str, str], problems: dict[str, str]) -> None:
+    try:
+        module = importlib.import_module(name)
+    except Exception as error:  # a broken install raises OSError, AttributeError and more
+        problems[name] = f"{type(error).__name__}: {error}"
+    else:
+        versions[name] = str(getattr(module, "__version__", "?"))
 
 
 def need_packages(*more: str) -> None:
@@ -57,21 +90,28 @@ class MissingPackageError(MeshGPTError):
     def __init__(self, problems: dict[str, str]) -> None:
         names = ["PyTorch" if name == "torch" else name for name in problems]
         listed = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+        old = problems.get("torch", "").startswith("it is PyTorch")
+        message = f"The Python at {sys.executable} cannot import {listed}."
+        if old:
+            message = f"The Python at {sys.executable} cannot run the model: {problems['torch']}."
+        command = f"{sys.executable} -m pip install{' --upgrade' if old else ''} {' '.join(problems)}"
         super().__init__(
-            f"The Python at {sys.executable} cannot import {listed}.",
-            f"Install what is missing there ({sys.executable} -m pip install {' '.join(problems)}), "
-            "or choose another Python in the preferences.",
+            message, f"Install what is missing there ({command}), or choose another Python in the preferences."
         )
 
 
 @dataclass(frozen=True)
 class Device:
-    """One device: `id` as torch names it, memory in bytes (None where the system does not say)."""
+    """One device: `id` as torch names it, memory in bytes (None where the system does not say).
+
+    `note` is a sentence for the user, where the model runs there though they may expect another device.
+    """
 
     id: str
     name: str
     free: int | None
     total: int | None
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -89,14 +129,22 @@ def list_devices() -> list[Device]:
     if torch.backends.mps.is_available():
         total = int(torch.mps.recommended_max_memory())
         found.append(Device("mps", "Apple GPU", total - int(torch.mps.driver_allocated_memory()), total))
-    if hasattr(torch, "xpu") and torch.xpu.is_available():
+    if torch.xpu.is_available():
         for index in range(torch.xpu.device_count()):
             total = torch.xpu.get_device_properties(index).total_memory
             found.append(Device(f"xpu:{index}", torch.xpu.get_device_name(index), None, total))
     free, total = _main_memory()
     threads = torch.get_num_threads()
-    found.append(Device("cpu", f"{threads} thread{'s' if threads > 1 else ''}", free, total))
+    note = _cpu_note() if os.environ.get("MESHGPT_DEVICE", "auto") in ("", "auto") else ""
+    found.append(Device("cpu", f"{threads} thread{'s' if threads > 1 else ''}", free, total, note))
     return found
+
+
+@functools.cache
+def _cpu_note() -> str:
+    from .devices import cpu_note
+
+    return cpu_note()
 
 
 def describe_device(identifier: str) -> dict[str, Any]:

@@ -4,14 +4,15 @@
 
 import bpy
 
-from . import cli, jobs, models, preferences, preview, properties, source_operator, worker_client
-from .operators import again, choices, complete, generate, reconstruct, retopologize, setup
+from . import cli, jobs, models, preferences, preview, properties, source_operator, torch_setup, worker_client
+from .operators import again, choices, complete, generate, reconstruct, retopologize, set_up_torch, setup
 from .ui import menus, panels, presets, status, tools_panels
 
 CLASSES = [
     *preferences.CLASSES,
     *properties.CLASSES,
     *setup.CLASSES,
+    *set_up_torch.CLASSES,
     *generate.CLASSES,
     *again.CLASSES,
     *choices.CLASSES,
@@ -36,11 +37,13 @@ def register() -> None:
     retopologize.register()
     cli.register()
     worker_client.register()
+    torch_setup.register()
 
 
 def unregister() -> None:
     """Called by Blender when the extension is disabled; ends the worker and takes everything back."""
     jobs.abandon()
+    torch_setup.unregister()
     worker_client.unregister()
     preview.stop()
     generate.forget()

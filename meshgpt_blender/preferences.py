@@ -57,6 +57,7 @@ class MESHGPT_AP_preferences(bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         from . import jobs, runtime
         from .ui.text import draw_problem, wrapped
+        from .ui.torch_setup import draw_managed
 
         layout = self.layout
         layout.use_property_split = True
@@ -64,6 +65,8 @@ class MESHGPT_AP_preferences(bpy.types.AddonPreferences):
         _draw_overruled(layout, self, "python_mode", "MESHGPT_PYTHON")
         if self.python_mode == "EXISTING" and not os.environ.get("MESHGPT_PYTHON"):
             layout.prop(self, "python")
+        elif not os.environ.get("MESHGPT_PYTHON"):
+            draw_managed(layout, context)
         _draw_overruled(layout, self, "device", "MESHGPT_DEVICE")
         _draw_overruled(layout, self, "data_dir", "MESHGPT_DATA_DIR", placeholder=str(runtime.default_data_dir()))
         layout.prop(self, "idle_minutes", text="Unload After (Minutes)")
@@ -84,6 +87,8 @@ class MESHGPT_AP_preferences(bpy.types.AddonPreferences):
             )
             for device in hello["devices"]:
                 column.label(text=runtime.describe_device(device), icon="BLANK1")
+                if runtime.describe_note(device):
+                    wrapped(column, context, runtime.describe_note(device), icon="INFO")
             wrapped(column, context, hello["executable"], icon="BLANK1")
 
 

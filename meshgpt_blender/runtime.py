@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 
 from ..core.errors import MeshGPTError
+from ..core.setup import store
 from .preferences import DEFAULT_IDLE_MINUTES, get_preferences
 from .worker_client import Launch
 
@@ -55,12 +56,20 @@ def find_python() -> tuple[str, tuple[str, ...]] | None:
         return _interpreter(Path(named).expanduser()), ("-E",)
     if preferences and preferences.python_mode == "EXISTING":
         return None
-    managed = _interpreter(data_dir() / "env")
-    if os.path.isfile(managed):
-        return managed, ("-I",)
+    found = managed()
+    if found is not None:
+        return found.python, ("-I",)
     if _own_python_has_torch():
         return sys.executable, tuple(bpy.app.python_args)
     return None
+
+
+def managed() -> store.Environment | None:
+    """What Set Up PyTorch has made, where nobody chose another Python."""
+    preferences = get_preferences()
+    if os.environ.get("MESHGPT_PYTHON") or preferences and preferences.python_mode == "EXISTING":
+        return None
+    return store.current(data_dir())
 
 
 def launch() -> Launch:
@@ -68,11 +77,16 @@ def launch() -> Launch:
     found = find_python()
     if found is None:
         raise MeshGPTError(
-            "MeshGPT needs a Python with PyTorch.", "Choose one in the preferences of the extension, then press Check."
+            "MeshGPT needs a Python with PyTorch.",
+            "Press Set Up PyTorch, or choose an Existing Python in the preferences.",
         )
+    environment, packages = managed(), ""
+    if environment is not None:
+        store.check_private(data_dir())
+        packages = environment.packages
     preferences = get_preferences()
     minutes = preferences.idle_minutes if preferences else DEFAULT_IDLE_MINUTES
-    return Launch(*found, device(), data_dir(), 60.0 * minutes)
+    return Launch(*found, device(), data_dir(), 60.0 * minutes, packages)
 
 
 def describe_device(info: dict[str, Any]) -> str:
@@ -82,6 +96,11 @@ def describe_device(info: dict[str, Any]) -> str:
     if info.get("free"):
         parts.append(f"{info['free'] / 1e9:.1f} GB free")
     return " - ".join(parts)
+
+
+def describe_note(info: dict[str, Any]) -> str:
+    """A sentence under that line, where the model does not run on the device that the user may expect; mostly ""."""
+    return info.get("note") or ""
 
 
 def _interpreter(path: Path) -> str:

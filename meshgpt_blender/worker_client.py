@@ -18,6 +18,7 @@ from typing import Any
 
 from ..core import protocol
 from ..core.errors import MeshGPTError
+from ..core.setup.store import private_folder
 
 EXTENSION = Path(__file__).resolve().parent.parent
 KEPT_LOGS = 5
@@ -27,7 +28,7 @@ BOOT = (
     "import sys\n"
     "if sys.version_info < (3, 11):\n"
     "    sys.exit('it is Python ' + sys.version.split()[0] + ', and 3.11 or newer is needed')\n"
-    "sys.path = [sys.argv[1]] + [path for path in sys.path if path]\n"
+    "sys.path = sys.argv[1].split('\\n') + [path for path in sys.path if path]\n"
     "try:\n"
     "    import numpy\n"
     "except ImportError as error:\n"
@@ -46,6 +47,7 @@ class Launch:
     device: str
     data_dir: Path
     idle_seconds: float
+    packages: str = ""  # a folder of packages, for a Python that has none of its own
 
 
 class WorkerClient:
@@ -59,7 +61,16 @@ class WorkerClient:
         self.ready = False
         self._ids = itertools.count(1)
         self._log = _new_log(launch.data_dir)
-        command = [launch.python, *launch.flags, "-X", "utf8", "-u", "-c", BOOT, str(EXTENSION)]
+        command = [
+            launch.python,
+            *launch.flags,
+            "-X",
+            "utf8",
+            "-u",
+            "-c",
+            BOOT,
+            f"{EXTENSION}\n{launch.packages}".rstrip(),
+        ]
         if launch.idle_seconds:
             command += ["--idle", str(launch.idle_seconds)]
         try:
@@ -188,7 +199,7 @@ def _new_log(data_dir: Path) -> Path:
     """A fresh log file; only the newest few of earlier sessions are kept."""
     folder = data_dir / "logs"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         old = sorted(folder.glob("worker-*.log"), key=lambda path: path.stat().st_mtime)
         for path in old[: -(KEPT_LOGS - 1)]:
             with contextlib.suppress(OSError):  # Windows keeps the log of a running worker locked

@@ -6,8 +6,9 @@ import platform
 
 import bpy
 
+from ...core.environment import AUTOENCODER, TRAINING
 from ...core.errors import MeshGPTError
-from .. import jobs, runtime, worker_client
+from .. import jobs, runtime, torch_setup, worker_client
 from ..job_operator import JobOperator, redraw
 
 
@@ -36,6 +37,10 @@ class MESHGPT_OT_check_python(JobOperator, bpy.types.Operator):
             return self.refuse(MeshGPTError(found["problem"]["message"], found["problem"]["hint"]))
         devices = ", ".join(runtime.describe_device(device) for device in found["devices"])
         self.report({"INFO"}, f"PyTorch {found['packages']['torch']}: {devices}")
+        missing = [name for name in AUTOENCODER + TRAINING if name not in found["packages"]]
+        if missing:
+            names = " ".join(missing)
+            self.report({"WARNING"}, f"Encoding with an autoencoder and training need more there: pip install {names}")
         return {"FINISHED"}
 
 
@@ -118,7 +123,7 @@ def report_text() -> str:
         lines += [runtime.describe_device(device) for device in hello["devices"]]
     if jobs.problem() is not None:
         lines += ["", str(jobs.problem())]
-    return "\n".join([*lines, "", worker_client.last_log()]).rstrip() + "\n"
+    return "\n".join([*lines, "", torch_setup.last_log(), "", worker_client.last_log()]).rstrip() + "\n"
 
 
 CLASSES = [

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the user asks for: the same properties in the scene, where the panel shows them, and on the operators."""
 
+from types import ModuleType
+
 import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
@@ -111,6 +113,13 @@ class MESHGPT_PG_settings(GenerateProperties, bpy.types.PropertyGroup):
         max=100_000,
     )
     random_seed: BoolProperty(name="New Seed", description="Use a new seed for each job", default=True)
+
+    @property
+    def api(self) -> ModuleType:
+        """The functions for scripts, see api.py; here scripts find them whatever the repository is called."""
+        from . import api
+
+        return api
 
 
 def register() -> None:

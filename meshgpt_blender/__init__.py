@@ -4,9 +4,9 @@
 
 import bpy
 
-from . import cli, jobs, preferences, preview, properties, worker_client
+from . import cli, jobs, manual, preferences, preview, properties, worker_client
 from .operators import generate, reconstruct, setup
-from .ui import menus, panels
+from .ui import menus, panels, templates
 
 CLASSES = [
     *preferences.CLASSES,
@@ -15,6 +15,7 @@ CLASSES = [
     *generate.CLASSES,
     *reconstruct.CLASSES,
     *panels.CLASSES,
+    *templates.CLASSES,
 ]
 
 
@@ -24,6 +25,8 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.register()
     menus.register()
+    templates.register()
+    manual.register()
     cli.register()
     worker_client.register()
 
@@ -35,6 +38,8 @@ def unregister() -> None:
     preview.stop()
     generate.forget()
     cli.unregister()
+    manual.unregister()
+    templates.unregister()
     menus.unregister()
     properties.unregister()
     for cls in reversed(CLASSES):

@@ -64,7 +64,7 @@ def complete(
     """New objects with the faces of `obj`, kept exactly, and those that the model finds missing; `obj` stays."""
     options |= {"prompt": prompt, "count": count, "seed": seed, "faces": faces, "temperature": temperature}
     options |= {"top_p": top_p, "guidance": guidance, "model": model}
-    return _run(bpy.ops.meshgpt.complete, options, obj)
+    return [variant for made in _run(bpy.ops.meshgpt.complete, options, obj) for variant in _variants(made)]
 
 
 def reconstruct(obj: bpy.types.Object, model: str | None = None, **options: Any) -> bpy.types.Object:
@@ -91,6 +91,20 @@ def models() -> list[CheckpointInfo]:
 def provenance(obj: bpy.types.Object) -> dict[str, Any]:
     """How an object came to be: job, model, seed, prompt, settings; {} when it is not of MeshGPT's making."""
     return dict(_provenance.read(obj))
+
+
+def _variants(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """An object of its own for each of the meshes that the operator lets the user flip through in one object."""
+    found = [(variant.mesh, variant.provenance) for variant in obj.meshgpt_variants]
+    obj.meshgpt_variants.clear()
+    objects = [obj, *(obj.copy() for _ in found[1:])]
+    for other, (mesh, text) in zip(objects, found, strict=False):
+        other.data, other[_provenance.KEY] = mesh, text
+    for other in objects[1:]:
+        for collection in obj.users_collection:
+            collection.objects.link(other)
+        other.select_set(obj.select_get())
+    return objects
 
 
 def _run(

@@ -16,9 +16,10 @@ results = Path(bpy.path.abspath(RESULTS))
 results.mkdir(parents=True, exist_ok=True)
 
 for path in sorted(Path(bpy.path.abspath(FOLDER)).iterdir()):
-    if path.suffix.lower() not in importers:
+    importer = importers.get(path.suffix.lower())
+    if importer is None:
         continue
-    importers[path.suffix.lower()](filepath=str(path))
+    importer(filepath=str(path))
     imported = list(bpy.context.selected_objects)
     # An imported OBJ is turned by its object; the model wants the mesh itself upright.
     bpy.ops.object.transform_apply(location=True, rotation=True, scale=True)

@@ -4,7 +4,7 @@
 
 import bpy
 
-from . import cli, jobs, manual, preferences, preview, properties, worker_client
+from . import cli, jobs, manual, preferences, preview, properties, translations, worker_client
 from .operators import generate, reconstruct, setup
 from .ui import menus, panels, templates
 
@@ -27,6 +27,7 @@ def register() -> None:
     menus.register()
     templates.register()
     manual.register()
+    translations.register()
     cli.register()
     worker_client.register()
 
@@ -38,6 +39,7 @@ def unregister() -> None:
     preview.stop()
     generate.forget()
     cli.unregister()
+    translations.unregister()
     manual.unregister()
     templates.unregister()
     menus.unregister()

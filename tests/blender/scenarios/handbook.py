@@ -9,7 +9,7 @@ import bpy
 from _blender import done, enable, part
 
 enable()
-from _handbook import EXAMPLES, TEXT, api, run, small_model  # noqa: E402
+from _handbook import EXAMPLES, TEXT, run, small_model  # noqa: E402
 
 commands = re.findall(r"^    blender -c meshgpt (.+)$", TEXT, re.M)
 assert len(commands) >= 5 and {line.split()[0] for line in commands} >= {"generate", "complete", "retopologize", "info"}
@@ -29,21 +29,4 @@ with small_model():
 assert len(room) == 8 and set(room) == set(bpy.data.collections["Room"].objects)
 assert all(obj.users_collection == (bpy.data.collections["Room"],) for obj in room)
 
-run(EXAMPLES["A panel of your own"][0])
-assert not bpy.ops.object.fill_empties.poll()
-for name in ("table", "table.001"):
-    empty = bpy.data.objects.new(name, None)
-    bpy.context.collection.objects.link(empty)
-    empty.empty_display_size, empty.location, empty.rotation_euler.z = 0.25, (1, 2, 3), 1
-    empty.select_set(True)
-bpy.context.view_layer.update()
-before = set(bpy.data.objects)
-with small_model():
-    bpy.ops.object.fill_empties()
-filled = [obj for obj in bpy.data.objects if obj not in before]
-bpy.context.view_layer.update()
-assert len(filled) == 2 and max(filled[0].dimensions) < 0.55
-assert [api.provenance(obj)["seed"] for obj in filled] == [0, 1]
-for obj in filled:
-    assert all((a - b).length < 1e-5 for a, b in zip(obj.matrix_world, empty.matrix_world, strict=True))
 done()

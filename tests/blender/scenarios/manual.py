@@ -35,6 +35,8 @@ for doc_id, section in (
     ("MESHGPT_PG_settings.count", "generate"),
     ("MESHGPT_AP_preferences.device", "preferences"),
 ):
+    if doc_id.startswith("MESHGPT_AP") and bpy.app.version < (5, 0):
+        continue  # Blender looks for the fields of preferences since 5.0
     fragment, text = opened(doc_id)
     assert fragment == section and f'<h3 id="{section}">' in text or f'<h2 id="{section}">' in text, (doc_id, fragment)
 assert "# left" not in text and "&quot;round table&quot;" in text and "![" not in text

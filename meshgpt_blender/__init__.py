@@ -4,9 +4,21 @@
 
 import bpy
 
-from . import cli, jobs, models, preferences, preview, properties, source_operator, torch_setup, worker_client
+from . import (
+    cli,
+    jobs,
+    manual,
+    models,
+    preferences,
+    preview,
+    properties,
+    source_operator,
+    torch_setup,
+    translations,
+    worker_client,
+)
 from .operators import again, choices, complete, generate, reconstruct, retopologize, set_up_torch, setup
-from .ui import menus, panels, presets, status, tools_panels
+from .ui import menus, panels, presets, status, templates, tools_panels
 
 CLASSES = [
     *preferences.CLASSES,
@@ -24,6 +36,7 @@ CLASSES = [
     *panels.CLASSES,
     *tools_panels.CLASSES,
     *status.CLASSES,
+    *templates.CLASSES,
 ]
 
 
@@ -35,6 +48,9 @@ def register() -> None:
     menus.register()
     complete.register()
     retopologize.register()
+    templates.register()
+    manual.register()
+    translations.register()
     cli.register()
     worker_client.register()
     torch_setup.register()
@@ -52,6 +68,9 @@ def unregister() -> None:
     cli.unregister()
     retopologize.unregister()
     complete.unregister()
+    translations.unregister()
+    manual.unregister()
+    templates.unregister()
     menus.unregister()
     properties.unregister()
     for cls in reversed(CLASSES):

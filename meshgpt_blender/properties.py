@@ -4,6 +4,7 @@
 
 import math
 from collections.abc import Callable
+from types import ModuleType
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
@@ -196,6 +197,13 @@ class MESHGPT_PG_settings(GenerateProperties, ResultProperties, bpy.types.Proper
         for name in models.SAMPLING:
             self.property_unset(f"own_{name}")
         self.property_unset("manifold")
+
+    @property
+    def api(self) -> ModuleType:
+        """The functions for scripts, see api.py; here scripts find them whatever the repository is called."""
+        from . import api
+
+        return api
 
 
 def register() -> None:

@@ -21,7 +21,7 @@ _HOME = {
     "MeshGPTError": "errors",
     "MeshTransformer": "transformer",
     "TriangleMesh": "mesh",
-    "list_checkpoints": "checkpoint",
+    "list_checkpoints": "model_list",
     "load_checkpoint": "checkpoint",
     "save_checkpoint": "checkpoint",
 }

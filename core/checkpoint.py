@@ -7,22 +7,24 @@ Listing checkpoints reads JSON only; torch is imported when one is loaded or sav
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .card import model_card
 from .checks import check_type
-from .errors import MeshGPTError, one_line
+from .errors import MeshGPTError
 from .model_files import COPY_AGAIN, FORMAT, HINT, VOCABULARY, of_model, read_config, read_labels
+from .model_list import find_checkpoint
+from .sampling_config import SamplingConfig
 from .shards import Weights, building_at_most, write_shards
 
 if TYPE_CHECKING:
@@ -35,94 +37,9 @@ if TYPE_CHECKING:
     from .tokenizers import Tokenizer
     from .transformer import MeshTransformer
 
-BUNDLED = Path(__file__).parent / "weights"
-DEFAULT_MODEL = "meshgpt-lowpoly"
 MOST_MESHES = 100_000  # of one request
 MOST_LETTERS = 1_000_000  # of a prompt
 ROWS = 32  # meshes generated side by side: 1 GB of cache for the bundled model with guidance
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """What a list of models shows of a checkpoint."""
-
-    name: str
-    path: Path
-    kind: str  # "transformer" or "tokenizer"
-    parameters: int
-    max_faces: int
-    summary: str
-    created: str
-    sampling: dict[str, float]  # what it ships for generating; the rest is as in SamplingConfig
-    jobs: tuple[str, ...]  # what it can do, in words
-
-    @classmethod
-    def read(cls, path: Path) -> CheckpointInfo:
-        """Of the checkpoint in a folder; raises MeshGPTError when it has no good config.json."""
-        config = read_config(path)
-        return cls(
-            path.name,
-            path,
-            config["kind"],
-            config.get("parameters", 0),
-            config.get("max_faces", 0),
-            one_line(config.get("summary", ""), 300),
-            one_line(config.get("created", ""), 40),
-            dict(config.get("sampling", {})),
-            _jobs(config),
-        )
-
-
-def _jobs(config: dict[str, Any]) -> tuple[str, ...]:
-    model = config.get("transformer", {})
-    able = {
-        "generate": config["kind"] == "transformer",
-        "complete": model.get("completion", False),
-        "complete upwards": config["kind"] == "transformer" and not model.get("completion", False),
-        "retopologize": model.get("point_latents", 0) > 0,
-        "reconstruct": True,
-    }
-    return tuple(job for job, can in able.items() if can)
-
-
-def model_folders() -> list[Path]:
-    """Folders that hold checkpoints: the bundled ones, then `models` in the user's data folder."""
-    folders = [BUNDLED]
-    if os.environ.get("MESHGPT_DATA_DIR"):
-        folders.append(Path(os.environ["MESHGPT_DATA_DIR"]) / "models")
-    return folders
-
-
-def list_checkpoints(folders: Sequence[str | Path] = ()) -> list[CheckpointInfo]:
-    """All readable checkpoints in the given and the usual folders, bundled ones first; what is broken is left out."""
-    found = []
-    for folder in [*model_folders(), *map(Path, folders)]:
-        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if not os.path.isfile(path / "config.json"):
-                continue
-            with contextlib.suppress(MeshGPTError):
-                found.append(CheckpointInfo.read(path))
-    return found
-
-
-def find_checkpoint(path_or_name: str | Path | None = None, folders: Sequence[str | Path] = ()) -> Path:
-    """Folder of a checkpoint given by path or by name; the default model for None and ""."""
-    name = str(path_or_name or DEFAULT_MODEL)
-    for candidate in [Path(name), *(Path(folder) / name for folder in [*model_folders(), *folders])]:
-        if os.path.isfile(candidate / "config.json"):  # which is quiet about names that no file can have
-            return candidate
-    names = ", ".join(info.name for info in list_checkpoints(folders))
-    places = " and ".join(f'"{folder}"' for folder in [*model_folders()[1:], *folders]) or "MESHGPT_DATA_DIR/models"
-    hint = f"Choose one of: {names}." if names else f"Install MeshGPT again, or put a model folder into {places}."
-    raise MeshGPTError(f'There is no model "{name}".', hint)
-
-
-def able_checkpoint(ability: str) -> Path | None:
-    """The default model, if its transformer has this option ("completion", "point_latents"), else the first that has;
-    None when there is none.
-    """
-    found = [info.path for info in list_checkpoints() if read_config(info.path).get("transformer", {}).get(ability)]
-    return min(found, key=lambda path: path.name != DEFAULT_MODEL, default=None)
 
 
 def dataclass_from(cls: type, values: dict[str, Any], owner: str) -> Any:
@@ -241,10 +158,7 @@ class Checkpoint:
         when `cancelled()` is true.
         """
         from .events import MeshEvent
-        from .generation import Sampler
-        from .sampling_config import SamplingConfig
-        from .speculation import SpeculativeSampler
-        from .transformer import as_cloud
+        from .surface import as_cloud
 
         model = self._generator()
         limit = model.config.max_faces
@@ -268,15 +182,7 @@ class Checkpoint:
         cap, rows = min(max_faces or limit, limit), 1 if draft else ROWS
         for first in range(0, len(prompts), rows):
             part = slice(first, first + rows)
-            conditions = model.conditions(prompts[part], **asked)
-            if draft:
-                other = draft._generator()
-                guess = other.conditions(prompts[part], **_known_to(other, asked))
-                sampler = SpeculativeSampler(
-                    model, conditions, other, guess, seeds[first], settings, cap, prompts[first]
-                )
-            else:
-                sampler = Sampler(model, conditions, seeds[part], settings, cap, prompts[part])
+            sampler = self._sampler(prompts[part], asked, seeds[part], settings, cap, draft)
             if kept is not None:
                 sampler.keep(kept.codes, kept.above)
             for event in sampler.stream(cancelled or (lambda: False)):
@@ -315,8 +221,7 @@ class Checkpoint:
                 on_face(event)
         if best_of == 1:
             return [meshes[row] for row in sorted(meshes)]
-        from .ranking import best
-
+        best = self._ranking()
         limit = self.transformer.config.max_faces
         asked = {name: settings[name] for name in ("category", "points", "kept") if name in settings}
         groups: dict[int, list[GeneratedMesh]] = {}
@@ -324,11 +229,38 @@ class Checkpoint:
             groups.setdefault(row // best_of, []).append(meshes[row])
         return [best(self, group, faces=min(faces or 0, limit), **asked) for group in groups.values()]
 
+    def _sampler(
+        self,
+        prompts: Sequence[str],
+        asked: dict[str, Any],
+        seeds: Sequence[int],
+        settings: SamplingConfig,
+        cap: int,
+        draft: Checkpoint | None,
+    ) -> Any:
+        """What draws these meshes; a draft guesses ahead for one."""
+        from .generation import Sampler
+        from .speculation import SpeculativeSampler
+
+        model = self._generator()
+        conditions = model.conditions(prompts, **asked)
+        if draft is None:
+            return Sampler(model, conditions, seeds, settings, cap, prompts)
+        other = draft._generator()
+        guess = other.conditions(prompts, **_known_to(other, asked))
+        return SpeculativeSampler(model, conditions, other, guess, seeds[0], settings, cap, prompts[0])
+
     def complete(self, mesh: TriangleMesh, prompt: str = "", count: int = 1, **settings: Any) -> list[CompletedMesh]:
         """`count` completions of a partial mesh, whose own faces stay bit for bit; see `completion.complete`."""
         from .completion import complete
 
         return complete(self, mesh, prompt, count, **settings)
+
+    def _ranking(self) -> Callable[..., GeneratedMesh]:
+        """What chooses the best of several meshes."""
+        from .ranking import best
+
+        return best
 
     def _generator(self) -> MeshTransformer:
         if self.transformer is None:
@@ -366,12 +298,16 @@ def _known_to(model: MeshTransformer, asked: dict[str, Any]) -> dict[str, Any]:
 
 def load_checkpoint(path_or_name: str | Path | None = None, device: str | None = None) -> Checkpoint:
     """Load a checkpoint by path or name (None: the default model) onto a device (None: MESHGPT_DEVICE, else the
-    best).
+    best). The device "numpy" writes without PyTorch (`light`); it is the best where PyTorch is not installed.
     """
+    device = device or os.environ.get("MESHGPT_DEVICE")
+    if device == "numpy" or device in (None, "", "auto") and find_spec("torch") is None:
+        from .light.checkpoint import load_light
+
+        return load_light(find_checkpoint(path_or_name))
     import torch
 
     from .devices import choose_device
-    from .sampling_config import SamplingConfig
     from .tokenizers import tokenizer_from_config
     from .transformer import MeshTransformer
     from .transformer_config import TransformerConfig
@@ -380,7 +316,7 @@ def load_checkpoint(path_or_name: str | Path | None = None, device: str | None =
     path = find_checkpoint(path_or_name)
     config = read_config(path)
     labels, weights = read_labels(path, config["kind"]), Weights(path)
-    target = choose_device(device or os.environ.get("MESHGPT_DEVICE"))
+    target = choose_device(device)
     transformer = None
     # Nothing larger than the weights is built, and no weights are read that do not fit what was built.
     with of_model(path.name), building_at_most(weights.values):

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .checkpoint import Checkpoint
 from .errors import MeshGPTError
 from .events import GeneratedMesh
 from .mesh import HALF_EXTENT, Frame, LatticeMesh, TriangleMesh
 from .tokenizers import Tokenizer
+from .tokenizers.lattice import LatticeTokenizer
 
 Box = tuple[Sequence[float], Sequence[float]]
 
@@ -30,7 +29,7 @@ Box = tuple[Sequence[float], Sequence[float]]
 class Kept:
     """Faces that a mesh begins with: codes int64 [F, 3, D] in canonical order; `above`: the model goes on above."""
 
-    codes: Tensor
+    codes: np.ndarray
     above: bool
 
 
@@ -75,7 +74,7 @@ class PartialMesh:
         tokenizer = checkpoint.tokenizer
         source = mesh.quantised(tokenizer.levels, _frame(mesh, box, above))
         codes = tokenizer.encode(source)
-        return cls(tokenizer, mesh, source, codes, Kept(torch.from_numpy(codes), above))
+        return cls(tokenizer, mesh, source, codes, Kept(codes, above))
 
     def place(self, points: np.ndarray) -> np.ndarray:
         """Points [..., 3] as the model gives them -> in the mesh's own units."""
@@ -138,7 +137,7 @@ def _joined(
         code = named.get(tuple(cells[vertex]))
         if code is not None:
             own.setdefault(code, int(vertex))
-    places = tokenizer.decode_from_codes_to_faces(torch.from_numpy(made.codes)[None])[0].numpy()
+    places = _places(tokenizer, made.codes)
     new: dict[tuple[int, ...], int] = {}
     points: list[np.ndarray] = []
     faces = []
@@ -157,3 +156,12 @@ def _joined(
         vertices = np.concatenate([vertices, source.frame.apply(np.array(points)).astype(np.float32)])
     added = np.array(faces, np.int64).reshape(-1, 3)
     return CompletedMesh(TriangleMesh(vertices, np.concatenate([mesh.faces, added])), len(added), made)
+
+
+def _places(tokenizer: Tokenizer, codes: np.ndarray) -> np.ndarray:
+    """Corners [F, 3, 3] of codes [F, 3, D]: of a lattice those of each code, else as the decoder sees them together."""
+    if tokenizer.kind == LatticeTokenizer.kind:
+        return tokenizer.positions(codes)
+    import torch
+
+    return tokenizer.decode_from_codes_to_faces(torch.from_numpy(codes)[None])[0].numpy()

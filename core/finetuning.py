@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checkpoint import Checkpoint, dataclass_from, read_config
+from .checkpoint import Checkpoint, dataclass_from
 from .errors import MeshGPTError
+from .model_files import read_config
 from .transformer import MeshTransformer
 from .transformer_config import TransformerConfig
 from .vocabulary import Vocabulary

@@ -67,7 +67,7 @@ class Sampler:
             self.state = start_decoding(model, self.guidance.branches, max_faces)
 
     @torch.inference_mode()
-    def keep(self, codes: Tensor, above: bool) -> None:
+    def keep(self, codes: np.ndarray | Tensor, above: bool) -> None:
         """Begin every mesh with these faces, codes int64 [F, 3, D] in canonical order; before `stream`.
 
         above: they are the beginning of the canonical sequence, which goes on; otherwise any faces of a mesh, whose
@@ -79,7 +79,7 @@ class Sampler:
                 f"{count} faces are kept, and a mesh may have {self.max_faces}.",
                 "Keep fewer faces, or allow more.",
             )
-        codes = codes.to(self.device)
+        codes = torch.as_tensor(codes, device=self.device)
         unique, vertices = torch.unique(codes.flatten(0, 1), dim=0, return_inverse=True)
         size = len(unique)
         faces = vertices.reshape(1, count, 3).expand(rows, -1, -1)

@@ -79,7 +79,7 @@ class Operations:
         return result
 
     def models(self, job: Any, args: dict[str, Any]) -> dict[str, Any]:
-        from .checkpoint import list_checkpoints
+        from .model_list import list_checkpoints
 
         found = list_checkpoints()
         fields = ("name", "path", "kind", "parameters", "max_faces", "summary", "created")
@@ -201,7 +201,8 @@ class Operations:
             self._progress(job, "Starting PyTorch")
         need_packages()
         set_threads()
-        from .checkpoint import find_checkpoint, load_checkpoint
+        from .checkpoint import load_checkpoint
+        from .model_list import find_checkpoint
 
         key = (find_checkpoint(args.get("model")), device)
         if self._loaded is None or self._loaded[0] != key:
@@ -214,7 +215,7 @@ class Operations:
         """The checkpoint that `args` name; without a name the first whose transformer has the ability. Raises
         MeshGPTError for one without a transformer.
         """
-        from .checkpoint import able_checkpoint
+        from .model_list import able_checkpoint
 
         if ability and not args.get("model"):
             args = args | {"model": able_checkpoint(ability)}
@@ -231,7 +232,7 @@ class Operations:
         """The first autoencoder there is. Without one, or without the packages that only autoencoders need, the default
         model's own tokenizer makes the round trip; the result names the model either way.
         """
-        from .checkpoint import list_checkpoints
+        from .model_list import list_checkpoints
 
         if not all(find_spec(package) for package in AUTOENCODER_PACKAGES):
             return None
@@ -310,7 +311,7 @@ def _given(args: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 def _name(checkpoint: Any) -> str:
     """By name where the name finds it again, else by path."""
-    from .checkpoint import list_checkpoints
+    from .model_list import list_checkpoints
 
     found = any(info.path == checkpoint.path for info in list_checkpoints())
     return checkpoint.name if found else str(checkpoint.path)

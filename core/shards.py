@@ -53,16 +53,16 @@ class Weights:
     def __init__(self, folder: Path) -> None:
         from safetensors import SafetensorError, safe_open
 
-        self.name, self.files = folder.name, _shard_files(folder)
+        self._folder, self.name, self.files = folder, folder.name, shard_files(folder)
         self.shapes: dict[str, tuple[int, ...]] = {}
         for file in self.files:
             try:
                 with safe_open(file, framework="pt") as shard:
                     shapes = {name: tuple(shard.get_slice(name).get_shape()) for name in shard.keys()}
             except (OSError, SafetensorError) as error:
-                raise self._damaged(file) from error
+                raise damaged(self._folder, file) from error
             if shapes.keys() & self.shapes.keys():
-                raise self._damaged(file)
+                raise damaged(self._folder, file)
             self.shapes |= shapes
 
     @property
@@ -80,14 +80,16 @@ class Weights:
             try:
                 tensors |= load_file(file)
             except (OSError, SafetensorError) as error:
-                raise self._damaged(file) from error
+                raise damaged(self._folder, file) from error
         return tensors
 
-    def _damaged(self, file: Path) -> MeshGPTError:
-        return MeshGPTError(f'The weights "{file.name}" of the model "{self.name}" are damaged.', COPY_AGAIN)
+
+def damaged(folder: Path, file: Path) -> MeshGPTError:
+    """What to say of a file of weights that cannot be read."""
+    return MeshGPTError(f'The weights "{file.name}" of the model "{folder.name}" are damaged.', COPY_AGAIN)
 
 
-def _shard_files(folder: Path) -> list[Path]:
+def shard_files(folder: Path) -> list[Path]:
     """`model.safetensors` alone, or all of `model-00001-of-0000n.safetensors` and so on; no other name counts."""
     try:
         found = sorted(name for name in os.listdir(folder) if _SHARD.fullmatch(name))

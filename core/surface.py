@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from .errors import MeshGPTError
 from .mesh import TriangleMesh, distinct_faces
 
 SAMPLES = 2000  # points drawn on each surface, and at most as many of its vertices
@@ -165,3 +167,16 @@ def _nearest_in_segment(p: np.ndarray, start: np.ndarray, end: np.ndarray) -> np
     along = end - start
     share = ((p - start) * along).sum(axis=1) / np.maximum((along**2).sum(axis=1), 1e-30)
     return start + np.clip(share, 0, 1)[:, None] * along
+
+
+def as_cloud(points: Any) -> np.ndarray:
+    """A point cloud float32 [M, 6], places and normals; raises MeshGPTError for what is none."""
+    try:
+        points = np.asarray(points, np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise MeshGPTError("The point cloud is not numbers.", "Give places and normals, [M, 6].") from error
+    if points.ndim != 2 or points.shape[1] != 6 or not len(points):
+        raise MeshGPTError(f"The point cloud has shape {points.shape}.", "Give places and normals, [M, 6].")
+    if not np.isfinite(points).all():
+        raise MeshGPTError("The point cloud holds values that are not finite.", "Leave those points out.")
+    return points

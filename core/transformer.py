@@ -26,6 +26,7 @@ from .nn.neighbours import CausalNeighbours
 from .nn.points import NearestPoints
 from .nn.steps import CodeSteps, FaceSteps, SlotStates, VertexSteps
 from .nn.trunk import Trunk
+from .surface import as_cloud
 from .tokenizers import Tokenizer
 from .transformer_config import TransformerConfig
 from .vocabulary import Vocabulary
@@ -122,7 +123,7 @@ class MeshTransformer(nn.Module):
         if points is not None:
             if not self.config.point_latents:
                 raise MeshGPTError("This model was trained without point clouds.", "Choose a model that was.")
-            points = as_cloud(points).expand(batch, -1, -1)
+            points = torch.from_numpy(as_cloud(points)).expand(batch, -1, -1)
         return Conditions(
             torch.from_numpy(self.vocabulary.encode(prompts)),
             torch.full((batch,), float(faces)),
@@ -280,19 +281,6 @@ class MeshTransformer(nn.Module):
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
-
-
-def as_cloud(points: Any) -> Tensor:
-    """A point cloud float32 [M, 6], places and normals; raises MeshGPTError for what is none."""
-    try:
-        points = torch.as_tensor(points, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise MeshGPTError("The point cloud is not numbers.", "Give places and normals, [M, 6].") from error
-    if points.ndim != 2 or points.shape[1] != 6 or not len(points):
-        raise MeshGPTError(f"The point cloud has shape {tuple(points.shape)}.", "Give places and normals, [M, 6].")
-    if not bool(points.isfinite().all()):
-        raise MeshGPTError("The point cloud holds values that are not finite.", "Leave those points out.")
-    return points
 
 
 def _as_list(texts: str | Sequence[str]) -> list[str]:

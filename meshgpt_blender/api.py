@@ -23,7 +23,7 @@ from . import models as _models
 from . import provenance as _provenance
 
 if TYPE_CHECKING:
-    from ..core.checkpoint import CheckpointInfo
+    from ..core.model_list import CheckpointInfo
 
 __all__ = ["MeshGPTError", "complete", "generate", "models", "provenance", "reconstruct", "retopologize"]
 

@@ -6,8 +6,8 @@ opened, when a job ends, or when the user asks for it.
 
 from typing import Any
 
-from ..core.checkpoint import DEFAULT_MODEL, CheckpointInfo, find_checkpoint, list_checkpoints
 from ..core.errors import MeshGPTError
+from ..core.model_list import DEFAULT_MODEL, CheckpointInfo, find_checkpoint, list_checkpoints
 from ..core.sampling_config import SamplingConfig
 from ..core.suggestions import known_words, suggest
 from . import runtime
@@ -25,7 +25,7 @@ def search_generators(owner: Any, context: Any, text: str) -> list[str]:
 
 def search_followers(owner: Any, context: Any, text: str) -> list[str]:
     """Names of the models that follow the surface of a mesh."""
-    from ..core.checkpoint import read_config
+    from ..core.model_files import read_config
 
     able = [info for info in installed() if read_config(info.path).get("transformer", {}).get("point_latents")]
     return [info.name for info in able if text.lower() in info.name.lower()]

@@ -19,8 +19,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.checkpoint import BUNDLED, load_checkpoint, save_transformer  # noqa: E402
+from core.checkpoint import load_checkpoint, save_transformer  # noqa: E402
 from core.data.dataset import load_dataset  # noqa: E402
+from core.model_list import BUNDLED  # noqa: E402
 
 SUMMARY = "Low-poly game assets from a prompt: furniture, buildings, plants, rocks, props. Up to {} faces."
 LICENCE = (

@@ -68,8 +68,9 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def load(options: argparse.Namespace, name: str | None = None) -> Any:
     """The checkpoint called `name`, else the one that the options ask for, else the default."""
-    from ..checkpoint import find_checkpoint, load_checkpoint
+    from ..checkpoint import load_checkpoint
     from ..environment import need_packages, set_threads
+    from ..model_list import find_checkpoint
 
     path = find_checkpoint(name or options.model)  # a wrong name is found out before the seconds that torch takes
     need_packages()

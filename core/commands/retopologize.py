@@ -24,8 +24,8 @@ def add(commands: Any) -> None:
 
 
 def _retopologize(options: argparse.Namespace) -> Result:
-    from ..checkpoint import able_checkpoint
     from ..meshio import load_mesh
+    from ..model_list import able_checkpoint
     from ..retopology import retopologize
 
     mesh = load_mesh(options.file)

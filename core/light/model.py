@@ -15,6 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import MeshGPTError
+from ..model_files import COPY_AGAIN, VOCABULARY, of_model
+from ..sampling_config import SamplingConfig
+from ..surface import as_cloud
+from ..tokenizers import tokenizer_from_config
 from ..tokenizers.lattice import LatticeTokenizer
 from ..transformer_config import TransformerConfig
 from ..vocabulary import Vocabulary
@@ -93,13 +97,9 @@ class LightTransformer:
     def asked(self, prompt: str, faces: int = 0, category: str = "", points: Any = None) -> Asked:
         """What is asked, in the model's terms. Raises MeshGPTError for what the model was not trained with."""
         if points is not None:
-            points = np.asarray(points, np.float32)
             if not self.config.point_latents:
                 raise MeshGPTError("This model was trained without point clouds.", "Choose a model that was.")
-            if points.ndim != 2 or points.shape[1] != 6 or not len(points):
-                raise MeshGPTError(f"The point cloud has shape {points.shape}.", "Give places and normals, [M, 6].")
-            if not np.isfinite(points).all():
-                raise MeshGPTError("The point cloud holds values that are not finite.", "Leave those points out.")
+            points = as_cloud(points)
         category_id = int(self.vocabulary.category_ids([category])[0])
         return Asked(self.vocabulary.encode([prompt])[0], float(faces), category_id, points)
 
@@ -302,13 +302,36 @@ def light_transformer(weights: Weights, config: dict[str, Any], labels: dict[str
     """The model of a checkpoint's config.json, labels.json and weights; raises MeshGPTError when they do not fit."""
     from ..checkpoint import dataclass_from
 
-    settings = dataclass_from(TransformerConfig, config.get("transformer", {}), owner)
+    with of_model(owner):
+        settings = dataclass_from(TransformerConfig, config.get("transformer", {}), owner)
+        dataclass_from(SamplingConfig, config.get("sampling", {}), owner)
+        tokenizer = tokenizer_from_config(config.get("tokenizer", {}))
+        vocabulary = Vocabulary(**{name: labels[name] for name in VOCABULARY})
     try:
-        tokenizer = LatticeTokenizer.from_config(config["tokenizer"])
-        names = ("words", "buckets", "max_words", "max_pieces")
-        vocabulary = Vocabulary(*(labels[name] for name in names), categories=labels.get("categories", ()))
-        return LightTransformer(part(weights, "transformer."), settings, vocabulary, tokenizer)
+        model = LightTransformer(part(weights, "transformer."), settings, vocabulary, tokenizer)
+        _try(model)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise MeshGPTError(
-            f'The weights of the model "{owner}" do not fit its config.json.', "Copy it again."
-        ) from error
+        raise MeshGPTError(f'The weights of the model "{owner}" do not fit its config.json.', COPY_AGAIN) from error
+    return model
+
+
+def _try(model: LightTransformer) -> None:
+    """Write a face, by which every weight is used; raises ValueError or IndexError where shapes do not fit."""
+    points = np.ones((1, 6), np.float32) if model.config.point_latents else None
+    words = np.full((model.vocabulary.max_words, model.vocabulary.max_pieces), model.vocabulary.size - 1)
+    asked = Asked(words, 1.0, len(model.vocabulary.categories), points)
+    writing = Writing(model, [asked, asked.only(())], 2)
+    largest = np.array(model.tokenizer.codebook_sizes) - 1
+    for slot in range(3):
+        model.head.gate_logits(writing.hidden)
+        writing.pointer_scores(slot)
+        context = model.head.context(writing.hidden)
+        for level, code in enumerate(largest):
+            if model.head.code_logits(context, level).shape[-1] != code + 1:
+                raise ValueError("a codebook of another size")
+            context = model.head.extend(context, level, code)
+        if model.config.edges:
+            model.head.edge_weights(writing.hidden)
+        writing.read(largest, slot, slot)
+    writing.end_face([0, 1, 2], 0)
+    writing.read_faces(np.broadcast_to(largest, (1, 3, len(largest))), np.array([[0, 1, 2]]), kept=True)

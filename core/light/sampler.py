@@ -231,7 +231,8 @@ class OneMesh:
     def _probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Filtered probabilities of logits [C]; a mesh in trouble draws freely, see `Sampler._probabilities`."""
         config = self.config
-        if config.temperature and self.failures > config.attempts // 8:
+        patience = config.attempts // 8 if config.temperature else 0
+        if self.failures > patience:
             return softmax(logits)
         if config.temperature == 0:
             return (np.arange(len(logits)) == logits.argmax()).astype(np.float32)

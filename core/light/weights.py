@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MeshGPTError
+from ..shards import damaged, shard_files
 
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
 _LONGEST_HEADER = 100_000_000  # bytes, as the library has it
@@ -23,17 +23,15 @@ _LONGEST_HEADER = 100_000_000  # bytes, as the library has it
 
 def read_weights(folder: Path) -> dict[str, np.ndarray]:
     """All tensors of a checkpoint, in float32 where they are floating-point; raises MeshGPTError for damaged files."""
-    files = sorted(folder.glob("model*.safetensors"))
-    if not files:
-        raise MeshGPTError(f'The model "{folder.name}" has no weights.', "Copy the whole folder of the model.")
     tensors: dict[str, np.ndarray] = {}
-    for file in files:
+    for file in shard_files(folder):
         try:
-            tensors |= _read(file)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise MeshGPTError(
-                f'The weights "{file.name}" of the model "{folder.name}" are damaged.', "Copy the model again."
-            ) from error
+            found = _read(file)
+            if found.keys() & tensors.keys() or not all(np.isfinite(value.sum()) for value in found.values()):
+                raise ValueError("a tensor comes twice, or is no number")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise damaged(folder, file) from error
+        tensors |= found
     return tensors
 
 

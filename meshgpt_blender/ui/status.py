@@ -5,7 +5,7 @@
 import bpy
 
 from ... import __package__ as ADDON
-from ...core.checkpoint import CheckpointInfo
+from ...core.model_list import CheckpointInfo
 from .. import jobs, models, runtime, worker_client
 from .panels import Panel
 from .text import wrapped

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from core.checkpoint import find_checkpoint
+from core.model_list import find_checkpoint
 from core.suggestions import known_words, suggest
 
 WORDS = ("wall", "table", "tree", "round", "stable", "car")

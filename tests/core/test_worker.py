@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from core import protocol, worker
-from core.checkpoint import read_config
 from core.errors import MeshGPTError
+from core.model_files import read_config
 from core.operations import Operations
 from tests.tiny_model import save_tiny_model
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core import protocol
-from core.checkpoint import DEFAULT_MODEL, able_checkpoint
+from core.model_list import DEFAULT_MODEL, able_checkpoint
 from tests.tiny_model import save_tiny_model
 
 from .test_worker import CUBE, CUBE_FACES, Process
@@ -128,7 +128,7 @@ def test_a_model_that_can_is_found_by_itself(model: Path, able: Path, tmp_path: 
     bundled, own = tmp_path / "bundled", tmp_path / "data" / "models"
     bundled.mkdir()
     own.mkdir(parents=True)
-    monkeypatch.setattr("core.checkpoint.BUNDLED", bundled)
+    monkeypatch.setattr("core.model_list.BUNDLED", bundled)
     monkeypatch.setenv("MESHGPT_DATA_DIR", str(tmp_path / "data"))
     assert able_checkpoint("completion") is None
     (bundled / "a-plain").symlink_to(model)

@@ -301,7 +301,7 @@ def load_checkpoint(path_or_name: str | Path | None = None, device: str | None =
     best). The device "numpy" writes without PyTorch (`light`); it is the best where PyTorch is not installed.
     """
     device = device or os.environ.get("MESHGPT_DEVICE")
-    if device == "numpy" or device in (None, "", "auto") and find_spec("torch") is None:
+    if device == "numpy" or device in (None, "", "auto", "cpu") and find_spec("torch") is None:
         from .light.checkpoint import load_light
 
         return load_light(find_checkpoint(path_or_name))

@@ -24,6 +24,7 @@ from .environment import (
     import_check,
     list_devices,
     need_packages,
+    numpy_device,
     set_threads,
 )
 from .errors import Cancelled, MeshGPTError
@@ -66,10 +67,12 @@ class Operations:
         return operation(job, args)
 
     def hello(self, job: Any, args: dict[str, Any]) -> dict[str, Any]:
-        """Versions, devices and the packages that are missing; never fails because one of them does."""
+        """Versions, devices and the packages that are missing; never fails because one of them does. Without PyTorch
+        the device is NumPy's.
+        """
         self._progress(job, "Starting PyTorch")
         versions, problems = import_check()
-        result = {**identity(), "packages": versions, "problem": None, "devices": []}
+        result = {**identity(), "packages": versions, "problem": None, "devices": [numpy_device().as_dict()]}
         if problems:
             error = MissingPackageError(problems)
             result["problem"] = {"message": error.message, "hint": error.hint}
@@ -144,12 +147,12 @@ class Operations:
         results = Results(self.connection, job, job_folder(args))
         sources = read_meshes(args)
         names = args.get("names") or [""] * len(sources)
-        checkpoint = self._generator(job, args, "point_latents")
+        options = _given(args, (*_WISH, "best_of", "snap"))
+        count, best_of = options.get("count", 1), options.setdefault("best_of", 4)
+        checkpoint = self._generator(job, args, "point_latents", best_of if isinstance(best_of, int) else 1)
         from .retopology import retopologize
 
         start = time.monotonic()
-        options = _given(args, (*_WISH, "best_of", "snap"))
-        count, best_of = options.get("count", 1), options.setdefault("best_of", 4)
         for number, (name, source) in enumerate(zip(names, sources, strict=True)):
             stage = f'"{name}" ({number + 1} of {len(sources)}): ' if len(sources) > 1 else ""
             self.connection.send(job, protocol.PROGRESS, text=f"{stage}Retopologizing", stage=stage)
@@ -193,33 +196,38 @@ class Operations:
     def _progress(self, job: Any, text: str) -> None:
         self.connection.send(job, protocol.PROGRESS, text=text)
 
-    def _checkpoint(self, job: Any, args: dict[str, Any]) -> Any:
-        """The checkpoint named by `args["model"]`, kept from the last request when it is the same one."""
-        device = os.environ.get("MESHGPT_DEVICE") or args.get("device") or None
-        device = None if device == "auto" else device
-        if "torch" not in sys.modules:
-            self._progress(job, "Starting PyTorch")
-        need_packages()
-        set_threads()
+    def _checkpoint(self, job: Any, args: dict[str, Any], meshes: int = 0) -> Any:
+        """The checkpoint named by `args["model"]`, kept from the last request when it is the same one; `meshes`: how
+        many it is to write, on the device that suits so many.
+        """
         from .checkpoint import load_checkpoint
+        from .light.checkpoint import writing_device
         from .model_list import find_checkpoint
 
-        key = (find_checkpoint(args.get("model")), device)
+        path = find_checkpoint(args.get("model"))
+        device = writing_device(path, os.environ.get("MESHGPT_DEVICE") or args.get("device") or "auto", meshes)
+        if device != "numpy":
+            if "torch" not in sys.modules:
+                self._progress(job, "Starting PyTorch")
+            need_packages()
+            set_threads()
+        key = (path, device)
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None  # first: two models may not fit beside each other
             self._progress(job, "Loading the model")
-            self._loaded = (key, load_checkpoint(key[0], device=device))
+            self._loaded = (key, load_checkpoint(path, device=device))
         return self._loaded[1]
 
-    def _generator(self, job: Any, args: dict[str, Any], ability: str = "") -> Any:
-        """The checkpoint that `args` name; without a name the first whose transformer has the ability. Raises
-        MeshGPTError for one without a transformer.
+    def _generator(self, job: Any, args: dict[str, Any], ability: str = "", each: int = 1) -> Any:
+        """The checkpoint that `args` name, to write `each` times the meshes that they ask for; without a name the
+        first whose transformer has the ability. Raises MeshGPTError for one without a transformer.
         """
         from .model_list import able_checkpoint
 
         if ability and not args.get("model"):
             args = args | {"model": able_checkpoint(ability)}
-        checkpoint = self._checkpoint(job, args)
+        count = args.get("count") or 1
+        checkpoint = self._checkpoint(job, args, each * count if isinstance(count, int) else 1)
         if checkpoint.transformer is None:
             raise MeshGPTError(
                 f'The model "{checkpoint.name}" is a tokenizer: it can reconstruct meshes, but not generate them.',

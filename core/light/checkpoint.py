@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,20 @@ from .model import light_transformer, writes
 from .sampler import LightSampler
 from .weights import read_weights
 
+FEW = 4  # meshes; docs/ARCHITECTURE.md has what was measured
 SET_UP = "Set up PyTorch, or choose another device."
+
+
+def writing_device(path: Path, device: str, meshes: int) -> str | None:
+    """The device on which the model in a folder writes so many meshes best, of those that `device` leaves open; None:
+    the best that PyTorch has. "auto" leaves all open, "cpu" both ways to use the processor.
+
+    Without PyTorch it is NumPy's, if the model can be written with that; so it is for a few meshes, which come sooner
+    and faster, whatever GPU there may be: theirs is the time of many small calls.
+    """
+    if device in ("auto", "cpu") and (0 < meshes <= FEW or find_spec("torch") is None) and writes(read_config(path)):
+        return "numpy"
+    return None if device == "auto" else device
 
 
 class LightCheckpoint(Checkpoint):

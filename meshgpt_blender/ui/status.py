@@ -46,6 +46,10 @@ class MESHGPT_PT_status(Panel, bpy.types.Panel):
             column.label(text="Ready for the next job", icon="CHECKMARK")
         else:
             column.label(text="Not running, uses no memory", icon="BLANK1")
+        if runtime.lacks_torch():
+            text = "Works without PyTorch, on the processor. GPUs, training and autoencoders need it"
+            wrapped(layout, context, text, icon="INFO")
+            layout.operator("meshgpt.set_up_torch", icon="IMPORT")
         row = layout.row(align=True)
         row.operator("meshgpt.free_memory")
         row.operator("meshgpt.copy_log")

@@ -198,8 +198,13 @@ def _reconstruct(rig, area, region):
 
 
 def _error(rig, area, region):
-    """What goes wrong stays readable in the panel."""
+    """A model that is not there is said before anything runs; what goes wrong later stays readable in the panel."""
     model, scene_settings().model = scene_settings().model, "no such model"
+    yield from rig.shot("08_no_model")
+    yield from rig.click("meshgpt.choose_model(")
+    assert scene_settings().model == ""
+    scene_settings().model = model
+    os.environ["MESHGPT_PYTHON"] = "/nowhere/python3"
     yield from rig.click("meshgpt.generate(")
     yield from rig.wait(lambda: part("jobs").problem() is not None, 60, "the error")
     yield 0.5
@@ -207,8 +212,8 @@ def _error(rig, area, region):
     yield from rig.key("Escape")  # closes the pop-up, which Blender shows for every error
     yield 0.5
     yield from rig.click("meshgpt.copy_log(")
-    assert "no such model" in bpy.context.window_manager.clipboard
-    scene_settings().model = model
+    assert "/nowhere/python3" in bpy.context.window_manager.clipboard
+    del os.environ["MESHGPT_PYTHON"]
 
 
 def _over_viewport(rig, area):

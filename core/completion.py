@@ -74,6 +74,11 @@ class PartialMesh:
         tokenizer = checkpoint.tokenizer
         source = mesh.quantised(tokenizer.levels, _frame(mesh, box, above))
         codes = tokenizer.encode(source)
+        if len(codes) >= (limit := model.config.max_faces):
+            raise MeshGPTError(
+                f"{len(codes)} faces are to be kept, and with this model a mesh may have {limit}.",
+                "Keep fewer of them, or simplify the mesh first.",
+            )
         return cls(tokenizer, mesh, source, codes, Kept(codes, above))
 
     def place(self, points: np.ndarray) -> np.ndarray:

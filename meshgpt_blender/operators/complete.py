@@ -157,8 +157,8 @@ class MESHGPT_OT_complete(CompleteProperties, SourceOperator, bpy.types.Operator
 
     def _tell(self, obj: bpy.types.Object, meshes: list[jobs.ResultMesh]) -> set[str]:
         found, cut = provenance.read(obj), sum(not mesh.ended for mesh in meshes)
-        many = f"{len(meshes)} variants, the one shown has" if len(meshes) > 1 else "completed with"
-        text = f"MeshGPT: {many} {found['faces_added']} new faces"
+        many = f"{len(meshes)} variants, the one shown has " if len(meshes) > 1 else ""
+        text = f"MeshGPT: {many}{found['faces_added']} new faces"
         if found["faces_unseen"]:
             text += f"; {found['faces_unseen']} of the kept ones are too small for the model to see"
         if cut:

@@ -15,6 +15,7 @@ from ..source_operator import SourceOperator, ToolProperties
 SUFFIXES = (".obj", ".ply", ".stl", ".glb")  # of files that can be dropped
 SUFFIX = "Retopologized"
 FAR = 0.02  # of the longest side: from here on a result is worth a warning
+_NOISE = 1e-5  # of the longest side
 ADVICE = "compare it with a Decimate modifier"
 
 
@@ -114,8 +115,8 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
         arrays, numbers, names = {}, {}, []
         for place, source in enumerate(found):
             seen = source.seen()
-            same = seen["vertices"].tobytes(), seen["faces"].tobytes()
-            if same not in numbers:  # linked duplicates are one to the model
+            same = _without_noise(seen["vertices"]).tobytes(), seen["faces"].tobytes()
+            if same not in numbers:  # linked duplicates are one to the model, also when turned
                 numbers[same] = len(numbers)
                 arrays |= {f"{name}_{numbers[same]}": array for name, array in seen.items()}
                 names.append(source.name)
@@ -190,10 +191,17 @@ def _sources(context: bpy.types.Context) -> list[bpy.types.Object]:
     return sorted(found, key=lambda obj: (obj != active, obj.name))
 
 
+def _without_noise(vertices: np.ndarray) -> np.ndarray:
+    """Vertices rounded so that the noise of single precision does not tell two meshes apart."""
+    step = _NOISE * max(float(np.ptp(vertices, axis=0).max()), 1e-30)
+    return np.round(vertices.astype(np.float64) / step).astype(np.int64)
+
+
 def _share(obj: bpy.types.Object, first: bpy.types.Object) -> None:
     """Let a result use the mesh of another one, if the two came out the same: their sources share theirs."""
-    mine, others = (mesh_io.read_triangles(one.data) for one in (obj, first))
-    if obj.data != first.data and all(map(np.array_equal, mine, others)):
+    (mine, faces, _), (others, other_faces, _) = (mesh_io.read_triangles(one.data) for one in (obj, first))
+    same = obj.data != first.data and np.array_equal(faces, other_faces) and mine.shape == others.shape
+    if same and np.abs(mine - others).max() <= _NOISE * np.ptp(others, axis=0).max():
         mesh, obj.data = obj.data, first.data
         bpy.data.meshes.remove(mesh)
 

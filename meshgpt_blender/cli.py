@@ -5,6 +5,7 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -29,6 +30,7 @@ def main(arguments: list[str]) -> int:
         options = _parser().parse_args(arguments)
     except SystemExit as end:  # --help, or arguments that argparse has already complained about
         return DONE if not end.code else USAGE
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Blender's own handler tells Python nothing
     try:
         with _quiet(options.verbose):
             lines = options.run(options)

@@ -3,7 +3,10 @@
 """`blender -c meshgpt`: the same jobs from a shell; files of every kind in and out, one sentence for what fails."""
 
 import os
+import signal
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import bpy
@@ -116,6 +119,22 @@ for words, *arguments in (
     code, out, err = run(*arguments)
     assert code == 1 and out == "" and err.startswith("meshgpt: ") and words in err, (arguments, code, out, err)
     assert len(err.splitlines()) == 1 and "Traceback" not in err, err
+
+# Ctrl+C while the model writes: no file, no job, and a shell knows why.
+jobs = part("jobs")
+
+
+def interrupt():
+    while jobs.current() is None or jobs.current().first_face is None:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+threading.Thread(target=interrupt, daemon=True).start()
+code, out, err = run("generate", "--count", 64, "--model", MODEL, "-o", folder / "never.glb")
+assert (code, out, err) == (130, "", "meshgpt: Cancelled.\n") and not (folder / "never.glb").exists(), (code, out, err)
+assert jobs.current() is None
+
 os.environ["MESHGPT_PYTHON"] = "/nowhere/python3"
 code, out, err = run("info")
 assert code == 1 and "cannot be started" in err

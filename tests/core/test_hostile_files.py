@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mesh files that nobody vouches for: a mesh, or one sentence and what to do. Rows of a table in docs/RELIABILITY.md."""
+"""Mesh files that nobody vouches for: a mesh, or one sentence and what to do; see docs/RELIABILITY.md."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def _tokenizer_task(name: str, dataset: Any, seed: int) -> Any:
 def _transformer_task(name: str, dataset: Any, seed: int) -> Any:
     from core.tasks.transformer import TransformerTask, TransformerTaskConfig
     from core.tokenizers.lattice import LatticeTokenizer
-    from core.transformer import TransformerConfig
+    from core.transformer_config import TransformerConfig
 
     model = TransformerConfig(**TRANSFORMER_SIZE | TRANSFORMERS[name])
     config = TransformerTaskConfig(model, faces_per_batch=FACES_PER_BATCH["transformer"], seed=seed)

@@ -14,14 +14,14 @@ __version__ = "0.1.0"
 _HOME = {
     "Cancelled": "errors",
     "Checkpoint": "checkpoint",
-    "GeneratedMesh": "generation",
+    "GeneratedMesh": "events",
     "LatticeMesh": "mesh",
     "LatticeTokenizer": "tokenizers.lattice",
     "MeshAutoencoder": "tokenizers.autoencoder",
     "MeshGPTError": "errors",
     "MeshTransformer": "transformer",
     "TriangleMesh": "mesh",
-    "list_checkpoints": "checkpoint",
+    "list_checkpoints": "model_list",
     "load_checkpoint": "checkpoint",
     "save_checkpoint": "checkpoint",
 }

@@ -8,106 +8,38 @@ Listing checkpoints reads JSON only; torch is imported when one is loaded or sav
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .card import model_card
+from .checks import check_type
 from .errors import MeshGPTError
-from .shards import read_shards, write_shards
+from .model_files import COPY_AGAIN, FORMAT, HINT, VOCABULARY, of_model, read_config, read_labels
+from .model_list import find_checkpoint
+from .sampling_config import SamplingConfig
+from .shards import Weights, building_at_most, write_shards
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
     from .completion import CompletedMesh, Kept
-    from .generation import FaceEvent, GeneratedMesh, MeshEvent
+    from .events import FaceEvent, GeneratedMesh, MeshEvent
     from .mesh import TriangleMesh
     from .tokenizers import Tokenizer
     from .transformer import MeshTransformer
 
-FORMAT = 1
-BUNDLED = Path(__file__).parent / "weights"
-DEFAULT_MODEL = "meshgpt-lowpoly"
+MOST_MESHES = 100_000  # of one request
+MOST_LETTERS = 1_000_000  # of a prompt
 ROWS = 32  # meshes generated side by side: 1 GB of cache for the bundled model with guidance
-_HINT = "Choose another model, or update the extension."
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """What a list of models shows of a checkpoint."""
-
-    name: str
-    path: Path
-    kind: str  # "transformer" or "tokenizer"
-    parameters: int
-    max_faces: int
-    summary: str
-    created: str
-
-
-def model_folders() -> list[Path]:
-    """Folders that hold checkpoints: the bundled ones, then `models` in the user's data folder."""
-    folders = [BUNDLED]
-    if os.environ.get("MESHGPT_DATA_DIR"):
-        folders.append(Path(os.environ["MESHGPT_DATA_DIR"]) / "models")
-    return folders
-
-
-def list_checkpoints(folders: Sequence[str | Path] = ()) -> list[CheckpointInfo]:
-    """All readable checkpoints in the given and the usual folders, bundled ones first; what is broken is left out."""
-    found = []
-    for folder in [*model_folders(), *map(Path, folders)]:
-        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if not (path / "config.json").is_file():
-                continue
-            try:
-                config = read_config(path)
-            except MeshGPTError:
-                continue
-            found.append(
-                CheckpointInfo(
-                    path.name,
-                    path,
-                    config["kind"],
-                    int(config.get("parameters", 0)),
-                    int(config.get("max_faces", 0)),
-                    str(config.get("summary", "")),
-                    str(config.get("created", "")),
-                )
-            )
-    return found
-
-
-def find_checkpoint(path_or_name: str | Path | None = None, folders: Sequence[str | Path] = ()) -> Path:
-    """Folder of a checkpoint given by path or by name; the default model for None and ""."""
-    name = str(path_or_name or DEFAULT_MODEL)
-    for candidate in [Path(name), *(Path(folder) / name for folder in [*model_folders(), *folders])]:
-        if (candidate / "config.json").is_file():
-            return candidate
-    names = ", ".join(info.name for info in list_checkpoints(folders))
-    places = " and ".join(f'"{folder}"' for folder in [*model_folders()[1:], *folders]) or "MESHGPT_DATA_DIR/models"
-    hint = f"Choose one of: {names}." if names else f"Install MeshGPT again, or put a model folder into {places}."
-    raise MeshGPTError(f'There is no model "{name}".', hint)
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """config.json of a checkpoint, checked for what every checkpoint has."""
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise MeshGPTError(f'The model "{path.name}" has no readable config.json.', _HINT) from error
-    if not isinstance(config, dict) or config.get("kind") not in ("transformer", "tokenizer"):
-        raise MeshGPTError(f'The model "{path.name}" is of a kind that this version does not know.', _HINT)
-    if config.get("format") != FORMAT:
-        raise MeshGPTError(
-            f'The model "{path.name}" has format {config.get("format")}, this version reads format {FORMAT}.', _HINT
-        )
-    return config
 
 
 def dataclass_from(cls: type, values: dict[str, Any], owner: str) -> Any:
@@ -115,12 +47,9 @@ def dataclass_from(cls: type, values: dict[str, Any], owner: str) -> Any:
     unknown = sorted(set(values) - {field.name for field in fields(cls)})
     if unknown:
         raise MeshGPTError(
-            f'The model "{owner}" has settings that this version does not know: {", ".join(unknown)}.', _HINT
+            f'The model "{owner}" has settings that this version does not know: {", ".join(unknown)}.', HINT
         )
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise MeshGPTError(f'The settings of the model "{owner}" are damaged: {error}.', _HINT) from error
+    return cls(**values)
 
 
 def save_checkpoint(
@@ -153,7 +82,8 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
     """Save a transformer with half-precision weights, and the tokenizer under it.
 
     `details`: what the card says (see `card.model_card`); its `summary`, `sampling` (defaults for generation) and
-    `split` (how validation meshes were told from training meshes) go into the config.
+    `split` (how validation meshes were told from training meshes) go into the config, its `word_counts` (how often
+    training used each word) into the labels.
     """
     import torch
 
@@ -177,6 +107,7 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
         "max_words": vocabulary.max_words,
         "max_pieces": vocabulary.max_pieces,
         "categories": list(vocabulary.categories),
+        "counts": details.get("word_counts", {}),
     }
     card = model_card(details.get("name") or Path(folder).name, details)
     return save_checkpoint(folder, config=config, tensors=tensors, labels=labels, card=card)
@@ -226,17 +157,23 @@ class Checkpoint:
         one mesh at a time. `sampling`: fields of SamplingConfig (temperature, top_p, guidance...). Raises Cancelled
         when `cancelled()` is true.
         """
-        from .generation import MeshEvent, Sampler
-        from .sampling import SamplingConfig
-        from .speculation import SpeculativeSampler
+        from .events import MeshEvent
+        from .surface import as_cloud
 
         model = self._generator()
         limit = model.config.max_faces
-        prompts = [p for p in ([prompt] if isinstance(prompt, str) else prompt) for _ in range(count)]
-        if count < 1 or not prompts or faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
+        points = None if points is None else as_cloud(points)
+        prompts = _wishes(prompt, count)
+        for name, value, kind in (
+            ("faces", faces, int | None),
+            ("max_faces", max_faces, int | None),
+            ("seed", seed, int),
+        ):
+            check_type(name, value, kind)
+        if faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
             raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a cap of at least 1.")
         settings = dataclass_from(SamplingConfig, {**self.config.get("sampling", {}), **sampling}, self.name)
-        seeds = [(seed + i) % 2**63 for i in range(len(prompts))]
+        seeds = [(int(seed) + i) % 2**63 for i in range(len(prompts))]
         asked = {"faces": min(faces, limit) if faces else 0, "category": category, "points": points}
         used = {"model": self.name, "faces": faces or 0, "device": str(self.device), **asdict(settings)}
         more = {"category": category, "draft": draft and draft.name, "max_faces": max_faces}
@@ -245,15 +182,7 @@ class Checkpoint:
         cap, rows = min(max_faces or limit, limit), 1 if draft else ROWS
         for first in range(0, len(prompts), rows):
             part = slice(first, first + rows)
-            conditions = model.conditions(prompts[part], **asked)
-            if draft:
-                other = draft._generator()
-                guess = other.conditions(prompts[part], **_known_to(other, asked))
-                sampler = SpeculativeSampler(
-                    model, conditions, other, guess, seeds[first], settings, cap, prompts[first]
-                )
-            else:
-                sampler = Sampler(model, conditions, seeds[part], settings, cap, prompts[part])
+            sampler = self._sampler(prompts[part], asked, seeds[part], settings, cap, draft)
             if kept is not None:
                 sampler.keep(kept.codes, kept.above)
             for event in sampler.stream(cancelled or (lambda: False)):
@@ -278,8 +207,10 @@ class Checkpoint:
         With `best_of` that many are made for each, with seeds one after another, and the best is kept
         (`ranking.scores`).
         """
-        from .generation import MeshEvent
+        from .events import MeshEvent
 
+        for name, value in (("count", count), ("best_of", best_of)):
+            check_type(name, value, int)
         if best_of < 1:
             raise MeshGPTError("The best of none was asked for.", "Give at least 1 to choose from.")
         meshes = {}
@@ -290,8 +221,7 @@ class Checkpoint:
                 on_face(event)
         if best_of == 1:
             return [meshes[row] for row in sorted(meshes)]
-        from .ranking import best
-
+        best = self._ranking()
         limit = self.transformer.config.max_faces
         asked = {name: settings[name] for name in ("category", "points", "kept") if name in settings}
         groups: dict[int, list[GeneratedMesh]] = {}
@@ -299,11 +229,38 @@ class Checkpoint:
             groups.setdefault(row // best_of, []).append(meshes[row])
         return [best(self, group, faces=min(faces or 0, limit), **asked) for group in groups.values()]
 
+    def _sampler(
+        self,
+        prompts: Sequence[str],
+        asked: dict[str, Any],
+        seeds: Sequence[int],
+        settings: SamplingConfig,
+        cap: int,
+        draft: Checkpoint | None,
+    ) -> Any:
+        """What draws these meshes; a draft guesses ahead for one."""
+        from .generation import Sampler
+        from .speculation import SpeculativeSampler
+
+        model = self._generator()
+        conditions = model.conditions(prompts, **asked)
+        if draft is None:
+            return Sampler(model, conditions, seeds, settings, cap, prompts)
+        other = draft._generator()
+        guess = other.conditions(prompts, **_known_to(other, asked))
+        return SpeculativeSampler(model, conditions, other, guess, seeds[0], settings, cap, prompts[0])
+
     def complete(self, mesh: TriangleMesh, prompt: str = "", count: int = 1, **settings: Any) -> list[CompletedMesh]:
         """`count` completions of a partial mesh, whose own faces stay bit for bit; see `completion.complete`."""
         from .completion import complete
 
         return complete(self, mesh, prompt, count, **settings)
+
+    def _ranking(self) -> Callable[..., GeneratedMesh]:
+        """What chooses the best of several meshes."""
+        from .ranking import best
+
+        return best
 
     def _generator(self) -> MeshTransformer:
         if self.transformer is None:
@@ -311,6 +268,22 @@ class Checkpoint:
                 f'"{self.name}" is a tokenizer: it can reconstruct, not generate.', "Choose another model."
             )
         return self.transformer
+
+
+def _wishes(prompt: str | Sequence[str], count: int) -> list[str]:
+    """Each prompt as often as it is wanted; raises MeshGPTError for what is none, and for more than memory may hold."""
+    check_type("count", count, int)
+    prompts = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
+    for one in prompts:
+        check_type("prompt", one, str)
+    if count < 1 or not prompts:
+        raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a cap of at least 1.")
+    if count * len(prompts) > MOST_MESHES or max(map(len, prompts)) > MOST_LETTERS:
+        raise MeshGPTError(
+            "That is too much for one request.",
+            f"Ask for at most {MOST_MESHES:,} meshes, with prompts of at most {MOST_LETTERS:,} letters.",
+        )
+    return [one for one in prompts for _ in range(count)]
 
 
 def _known_to(model: MeshTransformer, asked: dict[str, Any]) -> dict[str, Any]:
@@ -325,45 +298,52 @@ def _known_to(model: MeshTransformer, asked: dict[str, Any]) -> dict[str, Any]:
 
 def load_checkpoint(path_or_name: str | Path | None = None, device: str | None = None) -> Checkpoint:
     """Load a checkpoint by path or name (None: the default model) onto a device (None: MESHGPT_DEVICE, else the
-    best).
+    best). The device "numpy" writes without PyTorch (`light`); it is the best where PyTorch is not installed.
     """
+    device = device or os.environ.get("MESHGPT_DEVICE")
+    if device == "numpy" or device in (None, "", "auto", "cpu") and find_spec("torch") is None:
+        from .light.checkpoint import load_light
+
+        return load_light(find_checkpoint(path_or_name))
     import torch
 
-    from .conditioning import Vocabulary
     from .devices import choose_device
     from .tokenizers import tokenizer_from_config
-    from .transformer import MeshTransformer, TransformerConfig
+    from .transformer import MeshTransformer
+    from .transformer_config import TransformerConfig
+    from .vocabulary import Vocabulary
 
     path = find_checkpoint(path_or_name)
-    config, tensors = read_config(path), read_shards(path)
-    target = choose_device(device or os.environ.get("MESHGPT_DEVICE"))
-    try:
-        tokenizer = tokenizer_from_config(config["tokenizer"])
-        labels = json.loads((path / "labels.json").read_text(encoding="utf-8"))
-        if config["kind"] == "transformer":
-            names = ("words", "buckets", "max_words", "max_pieces")
-            vocabulary = Vocabulary(*(labels[name] for name in names), categories=labels.get("categories", ()))
-    except (KeyError, TypeError, OSError, ValueError) as error:
-        raise MeshGPTError(
-            f'The model "{path.name}" is incomplete: {error}.', "Copy the whole folder again."
-        ) from error
+    config = read_config(path)
+    labels, weights = read_labels(path, config["kind"]), Weights(path)
+    target = choose_device(device)
     transformer = None
-    if config["kind"] == "transformer":
-        sizes = dataclass_from(TransformerConfig, config.get("transformer", {}), path.name)
-        transformer = MeshTransformer(tokenizer, vocabulary, sizes)
-        _load_weights(transformer, tensors, "transformer.", path.name)
-        transformer.to(target).eval()
-    if isinstance(tokenizer, torch.nn.Module):
-        _load_weights(tokenizer, tensors, "tokenizer.", path.name)
-        tokenizer.to(target).eval()
+    # Nothing larger than the weights is built, and no weights are read that do not fit what was built.
+    with of_model(path.name), building_at_most(weights.values):
+        tokenizer = tokenizer_from_config(config.get("tokenizer", {}))
+        dataclass_from(SamplingConfig, config.get("sampling", {}), path.name)
+        parts = {"tokenizer.": tokenizer} if isinstance(tokenizer, torch.nn.Module) else {}
+        if config["kind"] == "transformer":
+            vocabulary = Vocabulary(**{name: labels[name] for name in VOCABULARY})
+            sizes = dataclass_from(TransformerConfig, config.get("transformer", {}), path.name)
+            parts["transformer."] = transformer = MeshTransformer(tokenizer, vocabulary, sizes)
+    _load_weights(parts, weights)
+    for part in parts.values():
+        part.to(target).eval()
     return Checkpoint(path, config, tokenizer, transformer, labels)
 
 
-def _load_weights(module: Any, tensors: dict[str, Tensor], prefix: str, name: str) -> None:
-    weights = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        raise MeshGPTError(
-            f'The weights of the model "{name}" do not fit its config.json.', "Copy it again."
-        ) from error
+def _load_weights(parts: dict[str, Module], weights: Weights) -> None:
+    """Fill modules, by the prefix of their names in the weights, which hold nothing else."""
+    wanted = {
+        prefix + name: tuple(value.shape) for prefix, part in parts.items() for name, value in part.state_dict().items()
+    }
+    if wanted != weights.shapes:
+        raise MeshGPTError(f'The weights of the model "{weights.name}" do not fit its config.json.', COPY_AGAIN)
+    tensors = weights.read()
+    sums = []
+    for prefix, part in parts.items():
+        part.load_state_dict({name: tensors[prefix + name] for name in part.state_dict()})
+        sums += [float(value.sum()) for value in part.state_dict().values() if value.is_floating_point()]
+    if not all(math.isfinite(value) for value in sums):
+        raise MeshGPTError(f'The weights of the model "{weights.name}" are not finite numbers.', COPY_AGAIN)

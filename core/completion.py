@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .checkpoint import Checkpoint
 from .errors import MeshGPTError
-from .generation import GeneratedMesh
+from .events import GeneratedMesh
 from .mesh import HALF_EXTENT, Frame, LatticeMesh, TriangleMesh
 from .tokenizers import Tokenizer
+from .tokenizers.lattice import LatticeTokenizer
 
 Box = tuple[Sequence[float], Sequence[float]]
 
@@ -30,7 +29,7 @@ Box = tuple[Sequence[float], Sequence[float]]
 class Kept:
     """Faces that a mesh begins with: codes int64 [F, 3, D] in canonical order; `above`: the model goes on above."""
 
-    codes: Tensor
+    codes: np.ndarray
     above: bool
 
 
@@ -44,6 +43,51 @@ class CompletedMesh:
     mesh: TriangleMesh
     added: int
     made: GeneratedMesh
+
+
+@dataclass(frozen=True)
+class PartialMesh:
+    """A mesh to be completed, as it is and as the model sees it.
+
+    source: its faces on the lattice, canonical, with the frame that leads back; codes int64 [F, 3, D] of them.
+    """
+
+    tokenizer: Tokenizer
+    mesh: TriangleMesh
+    source: LatticeMesh
+    codes: np.ndarray
+    kept: Kept
+
+    @classmethod
+    def read(
+        cls, checkpoint: Checkpoint, mesh: TriangleMesh, above: bool | None = None, box: Box | None = None
+    ) -> PartialMesh:
+        """See `complete`, which also says when it raises MeshGPTError."""
+        model = checkpoint._generator()
+        if above is None:
+            above = not model.config.completion
+        if not above and not model.config.completion:
+            raise MeshGPTError(
+                f'The model "{checkpoint.name}" can only go on above a mesh.',
+                "Complete it upwards, or choose a model that was trained with completion.",
+            )
+        tokenizer = checkpoint.tokenizer
+        source = mesh.quantised(tokenizer.levels, _frame(mesh, box, above))
+        codes = tokenizer.encode(source)
+        if len(codes) >= (limit := model.config.max_faces):
+            raise MeshGPTError(
+                f"{len(codes)} faces are to be kept, and with this model a mesh may have {limit}.",
+                "Keep fewer of them, or simplify the mesh first.",
+            )
+        return cls(tokenizer, mesh, source, codes, Kept(codes, above))
+
+    def place(self, points: np.ndarray) -> np.ndarray:
+        """Points [..., 3] as the model gives them -> in the mesh's own units."""
+        return self.source.frame.apply(points)
+
+    def joined(self, made: GeneratedMesh) -> CompletedMesh:
+        """The mesh and what the model added to it."""
+        return _joined(self.tokenizer, self.mesh, self.source, self.codes, made)
 
 
 def complete(
@@ -63,20 +107,8 @@ def complete(
     is; None: the mesh's own, and with `above` twice as high. The model may leave it a little.
     settings: as for `Checkpoint.generate`. Raises MeshGPTError when the model cannot do what was asked.
     """
-    model = checkpoint._generator()
-    if above is None:
-        above = not model.config.completion
-    if not above and not model.config.completion:
-        raise MeshGPTError(
-            f'The model "{checkpoint.name}" can only go on above a mesh.',
-            "Complete it upwards, or choose a model that was trained with completion.",
-        )
-    tokenizer = checkpoint.tokenizer
-    source = mesh.quantised(tokenizer.levels, _frame(mesh, box, above))
-    codes = tokenizer.encode(source)
-    kept = Kept(torch.from_numpy(codes), above)
-    made = checkpoint.generate(prompt, count, kept=kept, **settings)
-    return [_joined(tokenizer, mesh, source, codes, found) for found in made]
+    part = PartialMesh.read(checkpoint, mesh, above, box)
+    return [part.joined(made) for made in checkpoint.generate(prompt, count, kept=part.kept, **settings)]
 
 
 def _frame(mesh: TriangleMesh, box: Box | None, above: bool) -> Frame:
@@ -110,7 +142,7 @@ def _joined(
         code = named.get(tuple(cells[vertex]))
         if code is not None:
             own.setdefault(code, int(vertex))
-    places = tokenizer.decode_from_codes_to_faces(torch.from_numpy(made.codes)[None])[0].numpy()
+    places = _places(tokenizer, made.codes)
     new: dict[tuple[int, ...], int] = {}
     points: list[np.ndarray] = []
     faces = []
@@ -129,3 +161,12 @@ def _joined(
         vertices = np.concatenate([vertices, source.frame.apply(np.array(points)).astype(np.float32)])
     added = np.array(faces, np.int64).reshape(-1, 3)
     return CompletedMesh(TriangleMesh(vertices, np.concatenate([mesh.faces, added])), len(added), made)
+
+
+def _places(tokenizer: Tokenizer, codes: np.ndarray) -> np.ndarray:
+    """Corners [F, 3, 3] of codes [F, 3, D]: of a lattice those of each code, else as the decoder sees them together."""
+    if tokenizer.kind == LatticeTokenizer.kind:
+        return tokenizer.positions(codes)
+    import torch
+
+    return tokenizer.decode_from_codes_to_faces(torch.from_numpy(codes)[None])[0].numpy()

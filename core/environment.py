@@ -147,8 +147,15 @@ def _cpu_note() -> str:
     return cpu_note()
 
 
+def numpy_device() -> Device:
+    """The processor as the engine of `core.light` uses it; imports nothing."""
+    return Device("numpy", "NumPy", *_main_memory())
+
+
 def describe_device(identifier: str) -> dict[str, Any]:
-    """The listed device that `identifier` ("cuda", "cuda:1", "cpu") means, as a dict."""
+    """The listed device that `identifier` ("cuda", "cuda:1", "cpu", "numpy") means, as a dict."""
+    if identifier == "numpy":
+        return numpy_device().as_dict()
     devices = list_devices()
     wanted = "cuda:0" if identifier == "cuda" else "xpu:0" if identifier == "xpu" else identifier
     return next((device for device in devices if device.id == wanted), devices[-1]).as_dict()

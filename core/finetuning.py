@@ -18,10 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checkpoint import Checkpoint, dataclass_from, read_config
-from .conditioning import Vocabulary
+from .checkpoint import Checkpoint, dataclass_from
 from .errors import MeshGPTError
-from .transformer import MeshTransformer, TransformerConfig
+from .model_files import read_config
+from .transformer import MeshTransformer
+from .transformer_config import TransformerConfig
+from .vocabulary import Vocabulary
 
 LEARNING_RATE = 0.3e-3  # a fifth of what is right from nothing, so that the old model is not forgotten at once
 _FREE = ("dropout", "recompute", "max_faces")  # settings of a transformer that no weight depends on

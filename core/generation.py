@@ -10,7 +10,6 @@ vertex.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,46 +19,15 @@ from torch import Tensor
 from .conditioning import Conditions
 from .decoding import Guidance, start_decoding
 from .errors import Cancelled, MeshGPTError
+from .events import FaceEvent, GeneratedMesh, MeshEvent
 from .mesh import TriangleMesh
 from .nn.heads import COPY, END, HIDDEN, NEW
 from .rules import FaceRules
-from .sampling import SamplingConfig, draw, filtered_probabilities
+from .sampling import draw, filtered_probabilities
+from .sampling_config import SamplingConfig
 from .transformer import MeshTransformer
 
 _TRIES_A_START = 2  # failed faces from one first vertex before others get their turn
-
-
-class GeneratedMesh(TriangleMesh):
-    """A mesh that a model made, in [-1, 1]. `ended`: the model ended it itself; if not, a limit did."""
-
-    def __init__(
-        self, mesh: TriangleMesh, codes: np.ndarray, *, ended: bool, seed: int, prompt: str, attempts: int
-    ) -> None:
-        super().__init__(mesh.vertices, mesh.faces)
-        self.codes = codes  # int64 [F, 3, D], as the model wrote them
-        self.ended, self.seed, self.prompt, self.attempts = ended, seed, prompt, attempts
-        self.settings: dict[str, Any] = {}
-
-    def provenance(self) -> dict[str, Any]:
-        """What it takes to make the mesh again, as plain JSON values."""
-        return {"prompt": self.prompt, "seed": self.seed, "ended": self.ended, **self.settings}
-
-
-@dataclass(frozen=True)
-class FaceEvent:
-    """Face number `index` of mesh number `row`: its corners float32 [3, 3]."""
-
-    row: int
-    index: int
-    triangle: np.ndarray
-
-
-@dataclass(frozen=True)
-class MeshEvent:
-    """Mesh number `row` is finished."""
-
-    row: int
-    mesh: GeneratedMesh
 
 
 class Sampler:
@@ -99,7 +67,7 @@ class Sampler:
             self.state = start_decoding(model, self.guidance.branches, max_faces)
 
     @torch.inference_mode()
-    def keep(self, codes: Tensor, above: bool) -> None:
+    def keep(self, codes: np.ndarray | Tensor, above: bool) -> None:
         """Begin every mesh with these faces, codes int64 [F, 3, D] in canonical order; before `stream`.
 
         above: they are the beginning of the canonical sequence, which goes on; otherwise any faces of a mesh, whose
@@ -111,7 +79,7 @@ class Sampler:
                 f"{count} faces are kept, and a mesh may have {self.max_faces}.",
                 "Keep fewer faces, or allow more.",
             )
-        codes = codes.to(self.device)
+        codes = torch.as_tensor(codes, device=self.device)
         unique, vertices = torch.unique(codes.flatten(0, 1), dim=0, return_inverse=True)
         size = len(unique)
         faces = vertices.reshape(1, count, 3).expand(rows, -1, -1)

@@ -286,6 +286,11 @@ def _sorted_faces(faces: np.ndarray) -> np.ndarray:
     return faces[np.lexsort(faces.T[::-1])]
 
 
+def distinct_faces(faces: np.ndarray) -> np.ndarray:
+    """The faces [F, 3] but those on the same three vertices as an earlier one."""
+    return faces[_first_of_each(np.sort(faces, axis=1))]
+
+
 def _first_of_each(rows: np.ndarray) -> np.ndarray:
     """Indices, ascending, of the first occurrence of each distinct row."""
     if len(rows) == 0:
@@ -298,7 +303,7 @@ def _first_of_each(rows: np.ndarray) -> np.ndarray:
 
 def _as_points(vertices: Any) -> np.ndarray:
     try:
-        points = np.asarray(vertices, dtype=np.float64)
+        points = np.asarray(vertices).astype(np.float64, casting="same_kind")
     except (TypeError, ValueError) as error:
         raise MeshGPTError("The vertices are not numbers.", "Give an array of shape [V, 3].") from error
     if points.ndim != 2 or points.shape[1] != 3:
@@ -314,13 +319,16 @@ def _as_points(vertices: Any) -> np.ndarray:
 
 
 def _as_faces(faces: Any) -> np.ndarray:
-    array = np.asarray(faces)
+    try:
+        array = np.asarray(faces)
+    except ValueError as error:
+        raise MeshGPTError("The faces do not have three corners each.", "Give triangles, [F, 3].") from error
     if array.size == 0:
         return np.empty((0, 3), np.int64)
     if array.ndim != 2 or array.shape[1] != 3:
         raise MeshGPTError(f"The faces have shape {array.shape}.", "Give triangles: an array of shape [F, 3].")
     if array.dtype.kind not in "iu":
-        whole = array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
+        whole = array.dtype.kind == "f" and (np.abs(array) < 2**53).all() and (array == np.round(array)).all()
         if not whole:
             raise MeshGPTError("The faces are not vertex indices.", "Give whole numbers.")
     return np.ascontiguousarray(array, dtype=np.int64)

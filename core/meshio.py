@@ -8,17 +8,19 @@ Reading is the work of trimesh. Meshes are z-up here as in Blender, so files of 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import struct
-from importlib.util import find_spec
+import re
+import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 
 from .errors import MeshGPTError
+from .gltf import check_gltf
 from .mesh import TriangleMesh
 
 if TYPE_CHECKING:
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
 
 WRITABLE = (".glb", ".obj", ".off", ".ply", ".stl")
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl")
-_Y_UP = (".glb", ".gltf", ".obj")
+_GLTF = (".glb", ".gltf")
+_Y_UP = (*_GLTF, ".obj")
+_MOST_BYTES = 2**29  # of a file, and of the files that it needs
+_MOST_FACES = 5_000_000
+_MOST_LINES = 10_000_000  # a million faces with normals and texture coordinates have three
 _IMPORT_IN_BLENDER = "Import it in Blender and use the MeshGPT panel there, or export it from there as glb, obj or ply."
 
 
@@ -37,11 +43,12 @@ def load_mesh(path: str | os.PathLike[str]) -> TriangleMesh:
     """
     path = Path(path)
     suffix = _known_suffix(path, MESH_SUFFIXES, "read")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise MeshGPTError(f"There is no file {path}.", "Check the path.")
-    if suffix in (".glb", ".gltf"):
-        _refuse_compressed(path, suffix)
-    parts = _read_parts(path)
+    _refuse_large(path)
+    if suffix in _GLTF:
+        check_gltf(path, _MOST_FACES)
+    parts = _read_parts(path, suffix)
     if not parts:
         raise MeshGPTError(f"{path.name} holds no faces.", "Give a mesh with faces; points and lines are not enough.")
     starts = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
@@ -100,50 +107,73 @@ def _trimesh() -> Any:
     return trimesh
 
 
-def _read_parts(path: Path) -> list[trimesh.Trimesh]:
-    """The triangle parts of a file, placed in its world."""
+def _refuse_large(path: Path) -> None:
+    """trimesh reads whole files, and makes objects of the lines of those that are text."""
+    lines = 0
+    try:
+        size = path.stat().st_size
+        if size <= _MOST_BYTES:
+            with path.open("rb") as file:
+                while part := file.read(2**20):
+                    lines += part.count(b"\n") + part.count(b"\r")
+    except OSError as error:
+        raise MeshGPTError(f"{path.name} cannot be read: {error.strerror or error}.", "Choose another file.") from error
+    if size > _MOST_BYTES or lines > _MOST_LINES:
+        raise MeshGPTError(
+            f"{path.name} is too large: {size / 2**20:,.0f} MB.",
+            f"Give at most {_MOST_BYTES >> 20} MB, such as a binary ply or glb, or decimate it in Blender first.",
+        )
+
+
+def _read_parts(path: Path, suffix: str) -> list[trimesh.Trimesh]:
+    """The triangle parts of a file, placed in its world. Materials and textures are left alone, and of other files only
+    those are read that hold the buffers of a glTF file.
+    """
     trimesh = _trimesh()
     log = logging.getLogger("trimesh")
     before = log.disabled
-    log.disabled = True  # it tells of textures that are missing, which are of no use here
+    log.disabled = True  # it tells of what is odd, which is of no use here
     try:
-        scene = trimesh.load_scene(path, process=False)
-        meshes = scene.dump()
+        with path.open("rb") as file, np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+            source = _one_material(file.read()) if suffix == ".obj" else file
+            files = _Beside(path) if suffix in _GLTF else {}
+            options = {} if suffix in (".off", ".stl") else {"skip_materials": True}
+            scene = trimesh.load_scene(source, suffix[1:], files, process=False, **options)
+            meshes = scene.dump()
     except Exception as error:  # the readers raise whatever the damaged bytes lead to
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise MeshGPTError(
             f"{path.name} cannot be read: {reason.rstrip('.')}.", "The file may be damaged; export it again."
         ) from error
     finally:
         log.disabled = before
-    return [mesh for mesh in meshes if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]
+    parts = [mesh for mesh in meshes if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]
+    if any(np.shape(part.vertices)[1:] != (3,) for part in parts):
+        raise MeshGPTError(f"{path.name} has vertices without three coordinates.", "The file may be damaged.")
+    return parts
 
 
-def _refuse_compressed(path: Path, suffix: str) -> None:
-    """trimesh reads compressed glTF as zeros when it lacks the decoder, so it must not get that far."""
-    try:
-        extensions = _gltf_header(path, suffix).get("extensionsUsed", [])
-    except (ValueError, AttributeError, struct.error) as error:
-        raise MeshGPTError(f"{path.name} is not a glTF file.", "The file may be damaged; export it again.") from error
-    if "KHR_draco_mesh_compression" in extensions and find_spec("DracoPy") is None:
-        method = "Draco"
-    elif "EXT_meshopt_compression" in extensions:
-        method = "meshopt"
-    else:
-        return
-    raise MeshGPTError(
-        f"{path.name} is compressed with {method}, which the command line cannot read.", _IMPORT_IN_BLENDER
-    )
+def _one_material(content: bytes) -> BytesIO:
+    """An OBJ file without changes of material, at each of which trimesh goes through all vertices again."""
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
+    while "\\\n" in text:  # lines that go on
+        text = text.replace("\\\n", " ")
+    return BytesIO(text.replace("usemtl", "#").encode())
 
 
-def _gltf_header(path: Path, suffix: str) -> dict[str, Any]:
-    if suffix == ".gltf":
-        return json.loads(path.read_text(encoding="utf-8"))
-    with path.open("rb") as file:
-        magic, _version, _length, size, kind = struct.unpack("<4sIII4s", file.read(20))
-        if magic != b"glTF" or kind != b"JSON":
-            raise ValueError("no glTF header")
-        return json.loads(file.read(size))
+class _Beside:
+    """The files that a glTF file may name: plain ones in its folder, of a bounded size together."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder, self._left = path.parent.resolve(), _MOST_BYTES
+
+    def __getitem__(self, name: str) -> bytes:
+        # A drive, a server or a scheme must not even be looked for.
+        place = self._folder if re.search(r"[:\\\0]|^/|[^/]{256}", name) else (self._folder / unquote(name)).resolve()
+        if not place.is_relative_to(self._folder) or not place.is_file() or place.stat().st_size > self._left:
+            raise ValueError(f'it needs "{name[:100]}", which is no file beside it')
+        self._left -= place.stat().st_size
+        return place.read_bytes()
 
 
 def _welded(mesh: TriangleMesh) -> TriangleMesh:

@@ -11,7 +11,7 @@ import torch
 
 from .checkpoint import Checkpoint
 from .completion import Kept
-from .generation import GeneratedMesh
+from .events import GeneratedMesh
 from .transformer import pad_codes
 
 

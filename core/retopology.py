@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from .checkpoint import Checkpoint
+from .checks import check_type
 from .errors import MeshGPTError
-from .generation import GeneratedMesh
-from .mesh import TriangleMesh
+from .events import GeneratedMesh
+from .mesh import TriangleMesh, distinct_faces
 from .surface import MeasuredSurface, Surface, SurfaceDifference, draw_points
 
 POINTS = 512  # as in training
@@ -69,13 +70,15 @@ def retopologize(
     snap: move vertices onto the surface where it is near. settings: as for `Checkpoint.stream`. Raises MeshGPTError
     when the model was not trained with point clouds.
     """
+    for name, value in (("best_of", best_of), ("count", count), ("faces", faces), ("seed", seed)):
+        check_type(name, value, int)
     if best_of < 1 or count < 1 or faces < 1:
         raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a choice of at least 1.")
-    seed %= 2**63  # as the model takes it
+    seed = int(seed) % 2**63  # as the model takes it
     points = surface_points(mesh, seed=seed)
     made = checkpoint.generate(prompt, count * best_of, faces, seed, points=points, **settings)
     plain, frame = mesh.normalised()
-    surface = Surface(plain.vertices[plain.faces].astype(np.float64))
+    surface = Surface(plain.vertices[distinct_faces(plain.faces)].astype(np.float64))
     measured, side = MeasuredSurface(mesh), float(np.subtract(*mesh.bounds()[::-1]).max())
     found: dict[int, list[Retopology]] = {}
     for one in made:  # fewer than asked for, where a seed gave nothing

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from .nn.edges import EdgeCounts
-
-_NO_AREA = 1e-6  # of a parallelogram in [-1, 1]: a 128-lattice has none between 0 and 2e-4
+from .sampling_config import NO_AREA
 
 
 class FaceRules:
@@ -128,7 +127,7 @@ class FaceRules:
         rows = torch.arange(len(points), device=points.device)
         first, second = (self.points[rows, vertex][:, None] for vertex in face)
         area = torch.linalg.cross((second - first).expand_as(points), points - first)
-        return area.abs().amax(dim=-1) > _NO_AREA
+        return area.abs().amax(dim=-1) > NO_AREA
 
     def accepts_new(self, slot: int, face: list[Tensor], keys: Tensor, points: Tensor, vertex_span: int) -> Tensor:
         """Whether new vertices with keys [B, K] at points [B, K, 3] may stand in the slot, bool [B, K]: in order, and

@@ -22,9 +22,11 @@ from torch import Tensor, nn
 
 from .conditioning import Conditions
 from .errors import MeshGPTError
-from .generation import FaceEvent, MeshEvent, Sampler
+from .events import FaceEvent, MeshEvent
+from .generation import Sampler
 from .nn.edges import EdgeCounts
-from .sampling import SamplingConfig, draw
+from .sampling import draw
+from .sampling_config import SamplingConfig
 from .tokenizers import Tokenizer
 from .transformer import MeshTransformer
 

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checks import need_at_least, need_shares, with_options
-from .conditioning import Conditions, PrefixConditions, Vocabulary
+from .checks import with_options
+from .conditioning import Conditions, PrefixConditions
 from .errors import MeshGPTError
 from .nn.code_heads import AttentionCodes, LinearCodes, MLPCodes
 from .nn.heads import CopyHead, PlainHead
@@ -27,59 +26,12 @@ from .nn.neighbours import CausalNeighbours
 from .nn.points import NearestPoints
 from .nn.steps import CodeSteps, FaceSteps, SlotStates, VertexSteps
 from .nn.trunk import Trunk
+from .surface import as_cloud
 from .tokenizers import Tokenizer
+from .transformer_config import TransformerConfig
+from .vocabulary import Vocabulary
 
 _COORDINATE_OCTAVES = 7  # periods 2 .. 2 / 2^6 cells of [-1, 1]: the finest is two cells of a 128-lattice
-
-
-@dataclass(frozen=True)
-class TransformerConfig:
-    """Sizes and parts of a MeshTransformer."""
-
-    dim: int = 256  # width of the trunk
-    depth: int = 6  # blocks of the trunk
-    heads: int = 4  # attention heads
-    # What stands in a vertex slot: "copy" points at an earlier vertex or names a new one; "mlp" and "attention" (an
-    # RQ-transformer) name every vertex by its codes.
-    head: Literal["copy", "mlp", "attention"] = "copy"
-    # One trunk step a vertex, a face or a code. With "code" (the paper's flat sequence) a linear layer reads each code.
-    step: Literal["vertex", "face", "code"] = "vertex"
-    head_width: int = 192  # width of the network that names codes
-    head_depth: int = 3  # layers of the network that names codes
-    face_depth: int = 1  # blocks of the network that goes through the vertices of a face, with step "face"
-    neighbours: bool = False  # causal SAGEConv: slots gather from earlier faces around their vertex
-    edges: bool = False  # the pointer of head "copy" knows which edges are open, half used and used up
-    point_latents: int = 0  # tokens a point cloud becomes; 0: no such condition
-    point_neighbours: int = 0  # points of that cloud that each vertex gathers from, the nearest; 0: none
-    completion: bool = False  # learn to complete any set of faces
-    max_faces: int = 400  # faces of a mesh at most, in training and generation
-    dropout: float = 0.0  # in the blocks of the trunk
-    recompute: bool = False  # train in less memory: blocks are computed again for their gradients
-
-    def __post_init__(self) -> None:
-        need_at_least(1, self, "dim", "depth", "heads", "head_width", "head_depth", "face_depth", "max_faces")
-        need_at_least(0, self, "point_latents", "point_neighbours")
-        need_shares(self, "dropout")
-        if self.dim % (2 * self.heads):
-            raise MeshGPTError(
-                f"A transformer of width {self.dim} with {self.heads} heads cannot be built.",
-                "The width must be a multiple of twice the number of heads.",
-            )
-        if self.point_neighbours and not self.point_latents:
-            raise MeshGPTError(
-                "Vertices can only gather from a point cloud where the model takes one.", "Give it point_latents too."
-            )
-        if self.edges and (self.head != "copy" or self.step == "code"):
-            raise MeshGPTError("Edges help a pointer, and this head has none.", 'Take head "copy", or no edges.')
-        if self.head == "attention" and self.head_width % 8:
-            raise MeshGPTError(
-                f"An attention head of width {self.head_width} cannot be built.", "The width must be a multiple of 8."
-            )
-        for name, known in (("head", ("copy", "mlp", "attention")), ("step", ("vertex", "face", "code"))):
-            if getattr(self, name) not in known:
-                raise MeshGPTError(
-                    f'A transformer has no {name} "{getattr(self, name)}".', f"Choose one of: {', '.join(known)}."
-                )
 
 
 class MeshTransformer(nn.Module):
@@ -130,7 +82,8 @@ class MeshTransformer(nn.Module):
     def compile_parts(self) -> None:
         """Compile what training spends its time in; needs a C++ compiler.
 
-        Part by part: fused into one, the parts of the head compute each other's results again and again.
+        Part by part: fused into one, the parts of the head compute each other's results again and again. What gathers
+        from points stays as it is: compiled, the gradient of its maximum is not a number in bfloat16.
         """
         # All blocks share one cache of compiled variants: training and validating, at lengths that differ and do not.
         torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
@@ -139,8 +92,6 @@ class MeshTransformer(nn.Module):
             block.compile()
         if self.neighbours is not None:
             self.neighbours.compile()
-        if self.point_neighbours is not None:
-            self.point_neighbours.say = torch.compile(self.point_neighbours.say)
         head = self.head
         if isinstance(head, CopyHead):
             head.edge_bias, head.copied = torch.compile(head.edge_bias), torch.compile(head.copied)
@@ -170,20 +121,13 @@ class MeshTransformer(nn.Module):
         """
         batch = len(prompts)
         if points is not None:
-            points = torch.as_tensor(points, dtype=torch.float32)
             if not self.config.point_latents:
                 raise MeshGPTError("This model was trained without point clouds.", "Choose a model that was.")
-            if points.ndim != 2 or points.shape[1] != 6 or not len(points):
-                raise MeshGPTError(
-                    f"The point cloud has shape {tuple(points.shape)}.", "Give places and normals, [M, 6]."
-                )
-            if not bool(points.isfinite().all()):
-                raise MeshGPTError("The point cloud holds values that are not finite.", "Leave those points out.")
-            points = points.expand(batch, -1, -1)
+            points = torch.from_numpy(as_cloud(points)).expand(batch, -1, -1)
         return Conditions(
-            self.vocabulary.encode(prompts),
+            torch.from_numpy(self.vocabulary.encode(prompts)),
             torch.full((batch,), float(faces)),
-            self.vocabulary.category_ids([category] * batch),
+            torch.from_numpy(self.vocabulary.category_ids([category] * batch)),
             points,
         )
 
@@ -311,8 +255,9 @@ class MeshTransformer(nn.Module):
         welded meshes and streams.
         """
         from .checkpoint import dataclass_from
-        from .generation import MeshEvent, Sampler
-        from .sampling import SamplingConfig
+        from .events import MeshEvent
+        from .generation import Sampler
+        from .sampling_config import SamplingConfig
 
         prompts = [""] * batch_size if texts is None else _as_list(texts)
         if not prompts or max_faces is not None and max_faces < 1:

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .errors import MeshGPTError
+from .protocol import read_arrays
+
 TABLE = Path(__file__).parent / "data" / "words.npz"
 # Measured, see words.md: 97% of the right answers are above, 89% of words for no thing below.
 LEAST = 0.32
@@ -42,10 +45,16 @@ class WordTable:
 
     @classmethod
     def read(cls, path: Path) -> WordTable:
-        """A table that `save` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
+        """A table that `save` wrote; raises MeshGPTError for a file that is none."""
+        try:
+            arrays = read_arrays(path, "words", "codes", "step")
             packed, step = arrays["codes"], arrays["step"]
-            words = arrays["words"].tobytes().decode("ascii").split("\n")
+            words = _unpacked(arrays["words"].astype(np.uint8, casting="no"))
+            fits = len(packed) <= len(words) and (step.dtype, step.shape) == (np.float32, (2 * packed.shape[1],))
+            if not fits or packed.dtype != np.uint8 or packed.ndim != 2:
+                raise ValueError("The arrays do not fit together")
+        except (MeshGPTError, ValueError, TypeError, IndexError) as error:
+            raise MeshGPTError(f'The table of words "{path.name}" is damaged.', "Install MeshGPT again.") from error
         byte = np.arange(256)
         pairs = (np.stack([byte >> 4, byte & 15], axis=-1) - _HALF).astype(np.int8)
         return cls(words, pairs.view(np.int16)[:, 0].take(packed).view(np.int8), step)
@@ -111,6 +120,16 @@ class WordTable:
             if all(part in self._rows or part in group.places for part in (head, tail)):
                 return tail
         return ""
+
+
+def common_words() -> list[str]:
+    """The words of the bundled table, the common ones first, without reading what they mean."""
+    with np.load(TABLE, allow_pickle=False) as arrays:
+        return _unpacked(arrays["words"])
+
+
+def _unpacked(words: np.ndarray) -> list[str]:
+    return words.tobytes().decode("ascii").split("\n")
 
 
 class _Group:

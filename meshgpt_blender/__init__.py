@@ -4,9 +4,21 @@
 
 import bpy
 
-from . import cli, jobs, preferences, preview, properties, torch_setup, worker_client
-from .operators import generate, reconstruct, set_up_torch, setup
-from .ui import menus, panels
+from . import (
+    cli,
+    jobs,
+    manual,
+    models,
+    preferences,
+    preview,
+    properties,
+    source_operator,
+    torch_setup,
+    translations,
+    worker_client,
+)
+from .operators import again, choices, complete, generate, reconstruct, retopologize, set_up_torch, setup
+from .ui import menus, panels, presets, status, templates, tools_panels
 
 CLASSES = [
     *preferences.CLASSES,
@@ -14,8 +26,17 @@ CLASSES = [
     *setup.CLASSES,
     *set_up_torch.CLASSES,
     *generate.CLASSES,
+    *again.CLASSES,
+    *choices.CLASSES,
+    *complete.CLASSES,
     *reconstruct.CLASSES,
+    *retopologize.CLASSES,
+    *menus.CLASSES,
+    *presets.CLASSES,
     *panels.CLASSES,
+    *tools_panels.CLASSES,
+    *status.CLASSES,
+    *templates.CLASSES,
 ]
 
 
@@ -25,6 +46,11 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.register()
     menus.register()
+    complete.register()
+    retopologize.register()
+    templates.register()
+    manual.register()
+    translations.register()
     cli.register()
     worker_client.register()
     torch_setup.register()
@@ -37,7 +63,14 @@ def unregister() -> None:
     worker_client.unregister()
     preview.stop()
     generate.forget()
+    source_operator.forget()
+    models.forget()
     cli.unregister()
+    retopologize.unregister()
+    complete.unregister()
+    translations.unregister()
+    manual.unregister()
+    templates.unregister()
     menus.unregister()
     properties.unregister()
     for cls in reversed(CLASSES):

@@ -1,133 +1,243 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`blender -c meshgpt generate|reconstruct`: the operators from a shell, without a window."""
+"""`blender -c meshgpt generate|complete|retopologize|reconstruct|info`: the jobs from a shell, without a window."""
 
 import argparse
 import contextlib
 import os
+import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-from . import provenance
+from ..core.errors import Cancelled, MeshGPTError
+from . import api, jobs, mesh_files, runtime
 
 COMMAND = "meshgpt"
-EXPORTERS = {
-    ".blend": lambda path: bpy.ops.wm.save_as_mainfile(filepath=path, copy=True),
-    ".glb": lambda path: bpy.ops.export_scene.gltf(filepath=path),
-    ".obj": lambda path: bpy.ops.wm.obj_export(filepath=path, export_materials=False),
-    ".ply": lambda path: bpy.ops.wm.ply_export(filepath=path),
-    ".stl": lambda path: bpy.ops.wm.stl_export(filepath=path),
-}
-IMPORTERS = {
-    ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
-    ".gltf": lambda path: bpy.ops.import_scene.gltf(filepath=path),
-    ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path),
-    ".obj": lambda path: bpy.ops.wm.obj_import(filepath=path),
-    ".ply": lambda path: bpy.ops.wm.ply_import(filepath=path),
-    ".stl": lambda path: bpy.ops.wm.stl_import(filepath=path),
-}
+DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
+CODES = "exit codes: 0 done, 1 an error (one sentence on standard error), 2 wrong arguments, 130 cancelled"
+SAMPLING = ("prompt", "count", "seed", "faces", "temperature", "top_p", "guidance", "model")
 
 
 def main(arguments: list[str]) -> int:
     """Entry point of the command; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    if options.output.suffix.lower() not in EXPORTERS:
-        return _fail(f"Cannot write {options.output.suffix or 'a file without a suffix'}; use {_list(EXPORTERS)}.")
     try:
-        with _quiet():
-            bpy.data.batch_remove(list(bpy.data.objects))
-            start = time.monotonic()
-            objects = options.run(options)
-            _keep(objects)
-            EXPORTERS[options.output.suffix.lower()](str(options.output.absolute()))
-    except (RuntimeError, OSError) as error:  # what an operator reports as an error
-        return _fail(str(error).removeprefix("Error: ").strip())
-    for obj in objects:
-        cut = "" if provenance.read(obj).get("ended", True) else ", incomplete"
-        print(f"{obj.name}: {len(obj.data.polygons)} faces{cut}")
-    print(f"{options.output}: {time.monotonic() - start:.1f} s")
-    return 0
+        options = _parser().parse_args(arguments)
+    except SystemExit as end:  # --help, or arguments that argparse has already complained about
+        return DONE if not end.code else USAGE
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Blender's own handler tells Python nothing
+    try:
+        with _quiet(options.verbose):
+            lines = options.run(options)
+    except (Cancelled, KeyboardInterrupt):
+        return _fail("Cancelled.", CANCELLED)
+    except (MeshGPTError, OSError) as error:
+        return _fail(str(error), FAILED)
+    print("\n".join(lines))
+    return DONE
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="blender -c meshgpt", description="Generate and reconstruct low-poly meshes.")
+    parser = argparse.ArgumentParser(
+        prog="blender -c meshgpt", description="Low-poly meshes by MeshGPT, without a window.", epilog=CODES
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
-
-    generate = commands.add_parser("generate", help="new meshes from a prompt")
-    generate.add_argument("prompt", nargs="?", default="", help="what to make, in a few words")
-    generate.add_argument("--count", type=int, default=1)
-    generate.add_argument("--faces", type=int, default=0, help="about how many triangles each (0: the model decides)")
-    generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--temperature", type=float, default=0.8)
-    generate.add_argument("--top-p", type=float, default=0.95)
-    generate.add_argument("--guidance", type=float)
-    generate.set_defaults(run=_generate)
-
-    reconstruct = commands.add_parser("reconstruct", help="a mesh through the tokenizer and back")
-    reconstruct.add_argument("input", type=Path, help=f"mesh file: {_list(IMPORTERS)}")
-    reconstruct.set_defaults(run=_reconstruct)
-
-    for command in (generate, reconstruct):
-        command.add_argument("--model", default="", help="name or folder of the model")
-        command.add_argument("-o", "--output", type=Path, required=True, help=f"file to write: {_list(EXPORTERS)}")
+    _add_generate(commands)
+    _add_complete(commands)
+    _add_retopologize(commands)
+    _add_reconstruct(commands)
+    _add_info(commands)
     return parser
 
 
-def _generate(options: argparse.Namespace) -> list[bpy.types.Object]:
-    names = ("prompt", "count", "faces", "seed", "temperature", "top_p", "guidance", "model")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    bpy.ops.meshgpt.generate(**given)
-    return list(bpy.context.selected_objects)
+def _add(commands: Any, name: str, run: Any, about: str, example: str) -> argparse.ArgumentParser:
+    """A command with what all have."""
+    parser = commands.add_parser(
+        name,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}.",
+        epilog=f"example:\n  blender -c meshgpt {name} {example}\n\n{CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="show what Blender and its importers print")
+    parser.set_defaults(run=run)
+    return parser
 
 
-def _reconstruct(options: argparse.Namespace) -> list[bpy.types.Object]:
-    suffix = options.input.suffix.lower()
-    if suffix not in IMPORTERS:
-        raise RuntimeError(f"Cannot read {suffix or 'a file without a suffix'}; use {_list(IMPORTERS)}.")
-    if not options.input.is_file():
-        raise RuntimeError(f"The file {options.input} does not exist.")
-    IMPORTERS[suffix](str(options.input.absolute()))
-    meshes = [obj for obj in bpy.data.objects if obj.type == "MESH"]
-    if not meshes:
-        raise RuntimeError(f"{options.input} has no mesh.")
-    results = []
-    for obj in meshes:
-        bpy.context.view_layer.objects.active = obj
-        bpy.ops.meshgpt.reconstruct(model=options.model)
-        results.append(bpy.context.active_object)
-    return results
+def _add_generate(commands: Any) -> None:
+    parser = _add(commands, "generate", _generate, "new meshes from a prompt", '"round table" --count 2 -o tables.glb')
+    parser.add_argument("prompt", nargs="?", default="", help="what to make, in a few words; empty: anything")
+    _add_sampling(parser)
+    parser.add_argument("--size", type=float, default=2.0, metavar="METRES", help="longest side (default: 2)")
+    _add_output(parser)
 
 
-def _keep(objects: list[bpy.types.Object]) -> None:
-    """Leave nothing but the results in the file that is written."""
-    bpy.data.batch_remove([obj for obj in bpy.data.objects if obj not in objects])
+def _add_complete(commands: Any) -> None:
+    about = "the missing faces of a mesh; those that are there stay exactly as they are"
+    parser = _add(commands, "complete", _complete, about, "half-a-chair.glb chair --count 3 -o chairs.blend")
+    _add_input(parser)
+    parser.add_argument("prompt", nargs="?", default="", help="what the whole is, in a few words")
+    _add_sampling(parser)
+    _add_output(parser)
+
+
+def _add_retopologize(commands: Any) -> None:
+    about = "a low-poly mesh that follows the surface of a dense one"
+    parser = _add(commands, "retopologize", _retopologize, about, "sculpt.blend --object Head --faces 400 -o light.glb")
+    _add_input(parser)
+    parser.add_argument("--faces", type=int, metavar="N", help="about how many triangles")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    _add_output(parser)
+
+
+def _add_reconstruct(commands: Any) -> None:
+    about = "a mesh through the tokenizer of a model and back"
+    parser = _add(commands, "reconstruct", _reconstruct, about, "chair.glb -o chair-back.glb")
+    _add_input(parser)
+    _add_output(parser)
+
+
+def _add_info(commands: Any) -> None:
+    about = "which Python, devices and models there are"
+    parser = _add(commands, "info", _info, f"{about}; or what a file holds", "tables.blend")
+    parser.add_argument(
+        "file", type=Path, nargs="?", help=f"a file to report on: {mesh_files.listed(mesh_files.IMPORTERS)}"
+    )
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, help=f"file with meshes: {mesh_files.listed(mesh_files.IMPORTERS)}")
+    parser.add_argument(
+        "--object",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this object of the file; may be given again (default: all meshes)",
+    )
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--count", type=int, default=1, metavar="N", help="how many meshes (default: 1)")
+    parser.add_argument("--faces", type=int, metavar="N", help="about how many triangles each (default: as it comes)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same meshes")
+    parser.add_argument("--temperature", type=float, metavar="T", help="lower: safer and more alike")
+    parser.add_argument("--top-p", type=float, metavar="P", help="choose among the likeliest with this probability")
+    parser.add_argument("--guidance", type=float, metavar="G", help="how strictly to follow prompt and face count")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME", help="name or folder of the model (default: the bundled one)")
+    written = mesh_files.listed(mesh_files.EXPORTERS)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=f"file to write: {written}")
+
+
+def _generate(options: argparse.Namespace) -> list[str]:
+    mesh_files.check_output(options.output)
+    mesh_files.clear()
+    start = time.monotonic()
+    return _write(options, api.generate(size=options.size, **_chosen(options)), start)
+
+
+def _complete(options: argparse.Namespace) -> list[str]:
+    return _each(options, lambda obj: api.complete(obj, **_chosen(options)))
+
+
+def _retopologize(options: argparse.Namespace) -> list[str]:
+    return _each(options, lambda obj: [api.retopologize(obj, options.faces, options.seed, options.model)])
+
+
+def _reconstruct(options: argparse.Namespace) -> list[str]:
+    return _each(options, lambda obj: [api.reconstruct(obj, options.model, beside=False)])
+
+
+def _info(options: argparse.Namespace) -> list[str]:
+    if options.file:
+        return [_describe(obj) for obj in mesh_files.read(options.file)]
+    if bpy.ops.meshgpt.check_python.poll():
+        with contextlib.suppress(RuntimeError):  # jobs.problem() has it
+            bpy.ops.meshgpt.check_python()
+    if jobs.problem() is not None:
+        raise jobs.problem()
+    hello = jobs.hello()
+    return [
+        f"MeshGPT {hello['version']} in Blender {bpy.app.version_string}",
+        f"Python {hello['python']}: {hello['executable']}",
+        *(f"  {name} {version}" for name, version in hello["packages"].items()),
+        *(f"Device: {runtime.describe_device(device)}" for device in hello["devices"]),
+        f"Own models: {runtime.model_folder()}",
+        *(
+            f"Model: {info.name} ({info.kind}, {info.parameters / 1e6:.1f}M parameters): {info.summary}"
+            for info in api.models()
+        ),
+    ]
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in SAMPLING}
+
+
+def _each(options: argparse.Namespace, job: Any) -> list[str]:
+    """Do a job with each object of the input file, and write what came of all of them."""
+    mesh_files.check_output(options.output)
+    objects = mesh_files.read(options.input, options.object)
+    start = time.monotonic()
+    return _write(options, [made for obj in objects for made in job(obj)], start)
+
+
+def _write(options: argparse.Namespace, objects: list[bpy.types.Object], start: float) -> list[str]:
+    seconds = time.monotonic() - start
+    mesh_files.write(options.output, objects)
+    return [*map(_describe, objects), f"{options.output}: {seconds:.1f} s"]
+
+
+def _describe(obj: bpy.types.Object) -> str:
+    found = api.provenance(obj)
+    parts = [f"{len(obj.data.polygons)} faces"]
+    if found.get("seed") is not None:
+        parts.append(f"seed {found['seed']}")
+    if found.get("triangle_accuracy") is not None:
+        parts.append(f"{found['triangle_accuracy']:.1%} of the triangles kept")
+    if not found.get("ended", True):
+        parts.append("incomplete")
+    return f"{obj.name}: {', '.join(parts)}"
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Send what importers and exporters print to the standard error, so that the output holds results only."""
+def _quiet(verbose: bool) -> Iterator[None]:
+    """Keep what importers, exporters and reports print out of both outputs; with `verbose` it goes to standard error.
+
+    An exception that is a fault of the program shows all of it, because it may tell why.
+    """
     sys.stdout.flush()
-    saved = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(2 if verbose else log.fileno(), 1)
+        os.dup2(2 if verbose else log.fileno(), 2)
+        try:
+            yield
+        except (MeshGPTError, OSError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            log.seek(0)
+            os.write(saved[1], log.read())
+            raise
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in enumerate(saved, 1):
+                os.dup2(copy, number)
+                os.close(copy)
 
 
-def _list(suffixes: dict) -> str:
-    return ", ".join(suffixes)
-
-
-def _fail(message: str) -> int:
+def _fail(message: str, code: int) -> int:
     print(f"meshgpt: {message}", file=sys.stderr)
-    return 1
+    return code
 
 
 _handle = None

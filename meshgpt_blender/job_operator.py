@@ -5,13 +5,15 @@
 import time
 
 import bpy
+import numpy as np
 
 from ..core.errors import MeshGPTError
 from . import jobs, preview, runtime
 
 TICK = 0.05  # seconds between two looks at the worker's events
 BUDGET = 0.004  # seconds a look may take
-REDRAW = 0.25  # seconds between two redraws of the viewports
+REDRAW = 0.1  # seconds between two redraws of the viewports, more where the scene takes long to draw
+SLOWEST_REDRAW = 0.5
 
 
 class JobOperator:
@@ -20,6 +22,8 @@ class JobOperator:
     `execute` blocks until the job is done: scripts, background mode and the redo panel call it. `invoke` starts the
     same job and lets the user go on working; a timer looks for events.
     """
+
+    modes = {"OBJECT": "Object Mode"}  # in which it starts and builds its results: as Blender and as users call them
 
     def begin(self, context: bpy.types.Context) -> jobs.Job:
         """Start the job; raises MeshGPTError when that is impossible."""
@@ -32,13 +36,17 @@ class JobOperator:
     def show_preview(self, context: bpy.types.Context) -> None:
         """Called once when the job runs in a window: start a preview, where there is one."""
 
+    def show_faces(self, rows: np.ndarray, triangles: np.ndarray) -> None:
+        """Add faces to the preview: rows int [N] and triangles [N, 3, 3] as the worker sent them."""
+        preview.add(rows, triangles)
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if jobs.current() is not None:
             cls.poll_message_set("Another MeshGPT job is running")
             return False
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Switch to Object Mode")
+        if context.mode not in cls.modes:
+            cls.poll_message_set(f"Switch to {' or '.join(cls.modes.values())}")
             return False
         if runtime.find_python() is None:
             cls.poll_message_set("Choose a Python with PyTorch in the preferences of MeshGPT first")
@@ -63,7 +71,8 @@ class JobOperator:
             self._job = self.begin(context)
         except MeshGPTError as error:
             return self.refuse(error)
-        self._drawn = 0.0
+        self._drawn = self._late = 0.0
+        self._ticked = time.monotonic()
         self._workspaces = set()
         self._timer = context.window_manager.event_timer_add(TICK, window=context.window)
         context.window_manager.modal_handler_add(self)
@@ -83,8 +92,8 @@ class JobOperator:
         self._show(context)
         if not job.finished:
             return {"PASS_THROUGH"}
-        if job.state is jobs.State.DONE and context.mode != "OBJECT":
-            job.text = "Ready: go to Object Mode"
+        if job.state is jobs.State.DONE and context.mode not in self.modes:
+            job.text = f"Ready: go to {' or '.join(self.modes.values())}"
             return {"PASS_THROUGH"}
         self._leave(context)
         return self._end(context, job)
@@ -110,11 +119,14 @@ class JobOperator:
     def _show(self, context: bpy.types.Context) -> None:
         """Bring panel, status bar and preview up to date, a few times a second."""
         job, now = self._job, time.monotonic()
-        if now - self._drawn < REDRAW:
+        # A tick that comes late waited for a redraw: they may take a third of the time, the rest is the user's.
+        self._late = max(self._late, now - self._ticked - TICK)
+        self._ticked = now
+        if now - self._drawn < max(REDRAW, min(3 * self._late, SLOWEST_REDRAW)):
             return
-        self._drawn = now
+        self._drawn, self._late = now, 0.0
         for rows, triangles in job.new_faces:
-            preview.add(rows, triangles)
+            self.show_faces(rows, triangles)
         redraw(context, viewports=bool(job.new_faces))
         job.new_faces.clear()
         if context.workspace is not None:

@@ -17,9 +17,10 @@ from ..core import protocol
 from ..core.errors import MeshGPTError
 from . import worker_client
 
-CANCEL_SECONDS = 2.0  # what a worker gets to stop by itself
+CANCEL_SECONDS = 0.4  # what a worker gets to stop by itself; while it writes faces, it looks after each
 READY_SECONDS = 60.0  # what a Python gets to start, before torch: slow disks, virus scanners
 TYPICAL_FACES = 160  # for the progress bar, when no face count was asked for
+ESTIMATE_AFTER = 1.0  # seconds of faces before the time left is told
 COPY_LOG = "Copy Log in the MeshGPT tab has the details."
 
 
@@ -54,6 +55,7 @@ class Job:
     hello: int | None = None
     state: State = State.RUNNING
     text: str = "Starting the model"
+    stage: str = ""  # of several that the job has, to stand before the count of faces
     started: float = field(default_factory=time.monotonic)
     first_face: float | None = None  # seconds after `started`
     face_counts: dict[int, int] = field(default_factory=dict)
@@ -83,13 +85,26 @@ class Job:
         return self.state in (State.DONE, State.FAILED, State.CANCELLED)
 
     @property
+    def rows(self) -> int:
+        """How many meshes are made, those that are not kept among them."""
+        return self.args.get("rows") or self.args.get("count") or 1
+
+    @property
     def progress(self) -> float:
         """Share of the work done, as far as one can know before the meshes have ended."""
-        rows = self.args.get("count") or 1
-        expected = self.args.get("faces") or TYPICAL_FACES
+        rows = self.rows
         done = {mesh.row for mesh in self.meshes}
+        usual = sum(len(mesh.faces) for mesh in self.meshes) / max(1, len(done))
+        expected = self.args.get("faces") or usual or TYPICAL_FACES
         parts = (1.0 if row in done else min(0.95, self.face_counts.get(row, 0) / expected) for row in range(rows))
         return sum(parts) / rows
+
+    def seconds_left(self) -> float | None:
+        """An estimate from the faces so far; None while there are too few."""
+        if self.first_face is None:
+            return None
+        spent = time.monotonic() - self.started - self.first_face
+        return spent * (1 / self.progress - 1) if spent >= ESTIMATE_AFTER else None
 
     def update(self, seconds: float, block: bool = False) -> None:
         """Take in what the worker said, for at most `seconds`."""
@@ -117,7 +132,7 @@ class Job:
                 self.cancel()
 
     def cancel(self) -> None:
-        """Ask the worker to stop; the job is over when it has, or after two seconds."""
+        """Ask the worker to stop; the job is over when it has, or, with the worker, a moment later."""
         if self.state is State.RUNNING:
             self.state, self.text = State.CANCELLING, "Cancelling"
             self._deadline = time.monotonic() + CANCEL_SECONDS
@@ -144,7 +159,7 @@ class Job:
             return
         self._silent = False
         if kind == protocol.PROGRESS and self.state is State.RUNNING:
-            self.text = event["text"]
+            self.text, self.stage = event["text"], event.get("stage", "")
         elif kind == protocol.FACE and self.state is State.RUNNING:
             self._take_faces(event["path"])
         elif kind == protocol.MESH and self.state is State.RUNNING:
@@ -170,9 +185,10 @@ class Job:
             self.face_counts[row] = self.face_counts.get(row, 0) + 1
         self.new_faces.append((arrays["rows"], arrays["triangles"]))
         total = sum(self.face_counts.values())
-        rows = self.args.get("count") or 1
-        asked = f" of about {self.args['faces'] * rows}" if self.args.get("faces") else ""
-        self.text = f"{total}{asked} faces" if total != 1 else "1 face"
+        asked = f" of about {self.args['faces'] * self.rows}" if self.args.get("faces") else ""
+        self.text = self.stage + (f"{total}{asked} faces" if total != 1 else "1 face")
+        if (left := self.seconds_left()) is not None:
+            self.text += f", {left:.0f} s left" if left < 60 else f", {left / 60:.0f} min left"
 
     def _take_error(self, event: dict[str, Any]) -> None:
         if self.state is State.CANCELLING or event["kind"] == protocol.CANCELLED:

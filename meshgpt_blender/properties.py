@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the user asks for: the same properties in the scene, where the panel shows them, and on the operators."""
 
+import math
+from collections.abc import Callable
+from types import ModuleType
+
 import bpy
-from bpy.props import BoolProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from . import models
 
@@ -15,8 +19,10 @@ class GenerateProperties:
 
     prompt: StringProperty(
         name="Prompt",
-        description="What to make, in a few words; empty: anything",
+        description="What to make, in a few words; empty: anything. The words the model knows best come first",
         options={"SKIP_SAVE"},
+        search=models.search_words,
+        search_options={"SUGGESTION"},
     )
     count: IntProperty(
         name="Count",
@@ -45,8 +51,9 @@ class GenerateProperties:
         options={"SKIP_SAVE"},
     )
     temperature: FloatProperty(
-        name="Temperature",
-        description="Lower is safer and more alike, higher more varied and less sound",
+        name="Variation",
+        description="How far results may differ from the most typical one: lower is safer and more alike, higher more "
+        "varied and less sound (the sampling temperature). Unless set, the model's own",
         default=0.8,
         min=0.0,
         soft_max=1.5,
@@ -56,7 +63,8 @@ class GenerateProperties:
     )
     top_p: FloatProperty(
         name="Top P",
-        description="Choose only among the most likely codes that together have this probability",
+        description="Choose only among the most likely codes that together have this probability. Unless set, the "
+        "model's own",
         default=0.95,
         min=0.01,
         max=1.0,
@@ -64,7 +72,8 @@ class GenerateProperties:
     )
     guidance: FloatProperty(
         name="Guidance",
-        description="How strictly to follow the prompt and the face count; 1 is the plain model at half the cost",
+        description="How strictly to follow the prompt and the face count; 1 is the plain model at half the cost. "
+        "Unless set, the model's own",
         default=3.0,
         min=0.0,
         soft_max=8.0,
@@ -85,6 +94,11 @@ class GenerateProperties:
         search_options={"SUGGESTION"},
         options={"SKIP_SAVE"},
     )
+
+
+class ResultProperties:
+    """Mixin: what becomes of the meshes. None of it asks the model, so Adjust Last Operation offers it."""
+
     size: FloatProperty(
         name="Size",
         description="Longest side of a mesh",
@@ -92,15 +106,64 @@ class GenerateProperties:
         min=0.001,
         soft_max=100.0,
         subtype="DISTANCE",
-        options={"SKIP_SAVE"},
+    )
+    quads: BoolProperty(
+        name="Tris to Quads",
+        description="Join pairs of triangles that lie nearly flat and make a well-shaped quad",
+    )
+    shading: EnumProperty(
+        name="Shading",
+        description="How light falls on the faces",
+        items=[
+            ("FLAT", "Flat", "Each face has one shade"),
+            ("SMOOTH", "Smooth by Angle", "Smooth where faces meet at a low angle, sharp elsewhere"),
+        ],
+    )
+    angle: FloatProperty(
+        name="Angle",
+        description="Edges between faces that meet at a larger angle stay sharp",
+        default=math.radians(30),
+        min=0.0,
+        max=math.pi,
+        subtype="ANGLE",
+    )
+    material: StringProperty(name="Material", description="One of the file's materials for the meshes; empty: none")
+    asset: BoolProperty(
+        name="Mark as Asset",
+        description="Offer the meshes in the Asset Browser, with a preview, tagged with the model and the prompt",
     )
 
 
-# What decides the meshes; the size only scales them.
+# What decides the meshes.
 MODEL_OPTIONS = ("prompt", "count", "seed", "faces", "temperature", "top_p", "guidance", "manifold", "model")
+# What is done to them afterwards.
+RESULT_OPTIONS = tuple(ResultProperties.__annotations__)
 
 
-class MESHGPT_PG_settings(GenerateProperties, bpy.types.PropertyGroup):
+def _shown(name: str) -> Callable[[bpy.types.PropertyGroup], float]:
+    """Getter: the user's own value, else what the chosen model does by itself."""
+
+    def get(settings: bpy.types.PropertyGroup) -> float:
+        own = getattr(settings, f"own_{name}")
+        return own if own >= 0 else models.sampling(settings.model)[name]
+
+    return get
+
+
+def _keep(name: str) -> Callable[[bpy.types.PropertyGroup, float], None]:
+    def keep(settings: bpy.types.PropertyGroup, value: float) -> None:
+        setattr(settings, f"own_{name}", value)
+
+    return keep
+
+
+def _of_model(name: str) -> object:
+    """The sampling property of the operator, for the scene: it shows what will be used."""
+    prop = GenerateProperties.__annotations__[name]
+    return FloatProperty(**prop.keywords | {"options": set(), "get": _shown(name), "set": _keep(name)})
+
+
+class MESHGPT_PG_settings(GenerateProperties, ResultProperties, bpy.types.PropertyGroup):
     use_faces: BoolProperty(name="Face Count", description="Ask for a number of faces; else the model decides")
     faces: IntProperty(
         name="Faces",
@@ -110,7 +173,37 @@ class MESHGPT_PG_settings(GenerateProperties, bpy.types.PropertyGroup):
         soft_max=800,
         max=100_000,
     )
-    random_seed: BoolProperty(name="New Seed", description="Use a new seed for each job", default=True)
+    random_seed: BoolProperty(name="New Seed Each Time", description="Draw another seed for each job", default=True)
+    temperature: _of_model("temperature")
+    top_p: _of_model("top_p")
+    guidance: _of_model("guidance")
+    # The user's own values; below 0 the model's are used.
+    own_temperature: FloatProperty(default=-1.0, options={"HIDDEN"})
+    own_top_p: FloatProperty(default=-1.0, options={"HIDDEN"})
+    own_guidance: FloatProperty(default=-1.0, options={"HIDDEN"})
+
+    def request(self) -> dict[str, object]:
+        """Arguments of `bpy.ops.meshgpt.generate` that ask for what the panel shows."""
+        names = [name for name in MODEL_OPTIONS if name not in models.SAMPLING or self.is_own(name)]
+        found = {name: getattr(self, name) for name in (*names, *RESULT_OPTIONS)}
+        return found | {"faces": self.faces if self.use_faces else 0}
+
+    def is_own(self, name: str) -> bool:
+        """Whether the user has set a sampling value, which the model would choose otherwise."""
+        return getattr(self, f"own_{name}") >= 0
+
+    def reset_sampling(self) -> None:
+        """Go back to the model's own values."""
+        for name in models.SAMPLING:
+            self.property_unset(f"own_{name}")
+        self.property_unset("manifold")
+
+    @property
+    def api(self) -> ModuleType:
+        """The functions for scripts, see api.py; here scripts find them whatever the repository is called."""
+        from . import api
+
+        return api
 
 
 def register() -> None:

@@ -4,6 +4,7 @@
 
 import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -30,9 +31,28 @@ def _parse(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def model_name(found: dict[str, Any]) -> str:
+    """The model that made it, without the folder it was in."""
+    return Path(str(found.get("model") or "")).name
+
+
+def number(found: dict[str, Any], name: str) -> str:
+    """One of its settings for people; empty when it has none."""
+    value = found.get(name)
+    return f"{value:.4g}" if isinstance(value, (int, float)) else ""
+
+
 def summary(found: dict[str, Any]) -> str:
     """The result of a reconstruction in a few words."""
     parts = [f"{found['faces_in']} faces in, {found['faces_out']} out"]
     if found.get("triangle_accuracy") is not None:
         parts.append(f"{100 * found['triangle_accuracy']:.1f}% of the triangles kept")
+    if found.get("mean_error_share") is not None:
+        parts.append(distance(found))
     return ", ".join(parts)
+
+
+def distance(found: dict[str, Any]) -> str:
+    """How far the surfaces of result and source lie apart (Chamfer and Hausdorff distance)."""
+    mean, largest = found["mean_error_share"], found["max_error_share"]
+    return f"{mean:.2%} of the longest side away on average, {largest:.2%} at most"

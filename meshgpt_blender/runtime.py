@@ -59,9 +59,13 @@ def find_python() -> tuple[str, tuple[str, ...]] | None:
     found = managed()
     if found is not None:
         return found.python, ("-I",)
-    if _own_python_has_torch():
-        return sys.executable, tuple(bpy.app.python_args)
-    return None
+    return sys.executable, tuple(bpy.app.python_args)
+
+
+def lacks_torch() -> bool:
+    """Whether the model runs in Blender's own Python, and that has no PyTorch: on the processor, with NumPy."""
+    found = find_python()
+    return found is not None and found[0] == sys.executable and not _own_python_has_torch()
 
 
 def managed() -> store.Environment | None:
@@ -91,7 +95,9 @@ def launch() -> Launch:
 
 def describe_device(info: dict[str, Any]) -> str:
     """One line for the panel: "CUDA - NVIDIA GeForce RTX 4090 - 19.8 GB free"."""
-    kind = {"cuda": "CUDA", "mps": "Metal", "xpu": "XPU", "cpu": "CPU"}.get(info["id"].split(":")[0], info["id"])
+    kind = {"cuda": "CUDA", "mps": "Metal", "xpu": "XPU", "cpu": "CPU", "numpy": "CPU"}.get(
+        info["id"].split(":")[0], info["id"]
+    )
     parts = [kind, info["name"].removeprefix("NVIDIA GeForce ")]
     if info.get("free"):
         parts.append(f"{info['free'] / 1e9:.1f} GB free")

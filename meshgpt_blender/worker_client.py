@@ -188,6 +188,8 @@ def unregister() -> None:
 
 def _environment(launch: Launch) -> dict[str, str]:
     environment = os.environ | {"MESHGPT_DEVICE": launch.device, "MESHGPT_DATA_DIR": str(launch.data_dir)}
+    # NumPy's products are too small to share, and threads that wait for the next one would take Blender's cores.
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.platform == "linux":
         # glibc gives every large buffer back to the system at once, which costs small models most of their speed.
         environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))

@@ -8,16 +8,20 @@ from pathlib import Path
 import torch
 
 from core.checkpoint import save_transformer
-from core.conditioning import Vocabulary
 from core.nn.heads import END
 from core.tokenizers.lattice import LatticeTokenizer
-from core.transformer import MeshTransformer, TransformerConfig
+from core.transformer import MeshTransformer
+from core.transformer_config import TransformerConfig
+from core.vocabulary import Vocabulary
 
 
-def save_tiny_model(folder: Path, max_faces: int = 300) -> Path:
-    """Write the checkpoint and return its folder; the same weights every time."""
+def save_tiny_model(folder: Path, max_faces: int = 300, **abilities: object) -> Path:
+    """Write the checkpoint and return its folder; the same weights every time.
+
+    abilities: further options of the transformer, as `completion=True` and `point_latents=2`.
+    """
     torch.manual_seed(0)
-    config = TransformerConfig(dim=16, depth=1, heads=2, head_width=16, head_depth=1, max_faces=max_faces)
+    config = TransformerConfig(dim=16, depth=1, heads=2, head_width=16, head_depth=1, max_faces=max_faces, **abilities)
     model = MeshTransformer(LatticeTokenizer(), Vocabulary(["table"], buckets=8), config)
     with torch.no_grad():
         model.head.gate.bias[

@@ -19,8 +19,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.checkpoint import BUNDLED, load_checkpoint, save_transformer  # noqa: E402
+from core.checkpoint import load_checkpoint, save_transformer  # noqa: E402
 from core.data.dataset import load_dataset  # noqa: E402
+from core.model_list import BUNDLED  # noqa: E402
 
 SUMMARY = "Low-poly game assets from a prompt: furniture, buildings, plants, rocks, props. Up to {} faces."
 LICENCE = (
@@ -49,7 +50,8 @@ def main() -> None:
     limit = checkpoint.transformer.config.max_faces
     split = checkpoint.config.get("split") or {"validation_fraction": 0.05, "max_lost": 0.1}
     fitting = load_dataset(options.data).filtered(limit).fitting(checkpoint.tokenizer.levels, split["max_lost"])
-    sides = [len(part) for part in fitting.split(split["validation_fraction"])]
+    parts = fitting.split(split["validation_fraction"])
+    sides = [len(part) for part in parts]
     evaluation = json.loads(options.evaluation.read_text())
     if evaluation["held_out_meshes"] != sides[1]:
         parser.error("the evaluation is of another model or of other data")
@@ -70,6 +72,7 @@ def main() -> None:
         "notes": options.notes.read_text(),
         "sampling": evaluation["sampling"],  # what was measured is what it will do
         "split": split,
+        "word_counts": parts[0].word_counts(),
     }
     print(save_transformer(BUNDLED / options.name, checkpoint.transformer, details))
 

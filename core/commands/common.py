@@ -63,18 +63,22 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("MESHGPT_DEVICE") or "auto"
-    parser.add_argument("--device", default=default, help="auto, cpu, cuda, mps, xpu (default: %(default)s)")
+    parser.add_argument("--device", default=default, help="auto, numpy, cpu, cuda, mps, xpu (default: %(default)s)")
 
 
 def load(options: argparse.Namespace, name: str | None = None) -> Any:
     """The checkpoint called `name`, else the one that the options ask for, else the default."""
-    from ..checkpoint import find_checkpoint, load_checkpoint
+    from ..checkpoint import load_checkpoint
     from ..environment import need_packages, set_threads
+    from ..light.checkpoint import writing_device
+    from ..model_list import find_checkpoint
 
     path = find_checkpoint(name or options.model)  # a wrong name is found out before the seconds that torch takes
-    need_packages()
-    set_threads()
-    return load_checkpoint(path, device=None if options.device == "auto" else options.device)
+    device = writing_device(path, options.device, 0)
+    if device != "numpy":
+        need_packages()
+        set_threads()
+    return load_checkpoint(path, device=device)
 
 
 def positive(text: str) -> int:

@@ -27,8 +27,8 @@ def _info(options: argparse.Namespace) -> Result:
         low, high = mesh.bounds()
         return {"file": str(options.file), "low": low.tolist(), "high": high.tolist(), **mesh.report().as_dict()}
     from .. import __version__
-    from ..checkpoint import list_checkpoints
     from ..environment import import_check
+    from ..model_list import list_checkpoints
 
     packages, problems = import_check()
     models = [

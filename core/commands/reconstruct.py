@@ -38,6 +38,6 @@ def _reconstruct(options: argparse.Namespace) -> Result:
 
 def _first_tokenizer() -> str | None:
     """Reconstruction is about the autoencoder: one in the list goes before the default model's own tokenizer."""
-    from ..checkpoint import list_checkpoints
+    from ..model_list import list_checkpoints
 
     return next((info.name for info in list_checkpoints() if info.kind == "tokenizer"), None)

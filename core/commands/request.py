@@ -79,7 +79,7 @@ def write_meshes(
     with progress("faces") as advance:
         made = make(checkpoint, settings | {"on_face": lambda _: advance()})
     seconds = time.perf_counter() - start
-    stem = re.sub(r"\W+", "-", stem).strip("-") or "mesh"
+    stem = re.sub(r"\W+", "-", stem)[:48].strip("-") or "mesh"  # a name may have 255 bytes, and a letter four
     rows = []
     for mesh, source in made:
         path = options.out if into_file else options.out / f"{stem}-{source.seed}.{options.format}"

@@ -25,12 +25,13 @@ def add(commands: Any) -> None:
 
 def _retopologize(options: argparse.Namespace) -> Result:
     from ..meshio import load_mesh
+    from ..model_list import able_checkpoint
     from ..retopology import retopologize
 
     mesh = load_mesh(options.file)
     differences = []
 
-    options.model = options.model or _first_that_follows_points()
+    options.model = options.model or able_checkpoint("point_latents")
 
     def make(checkpoint: Any, settings: dict[str, Any]) -> list:
         if options.snap is not None:
@@ -43,14 +44,6 @@ def _retopologize(options: argparse.Namespace) -> Result:
     for row, difference in zip(result["meshes"], differences, strict=True):
         row |= difference
     return result
-
-
-def _first_that_follows_points() -> str | None:
-    """A model of the list that was trained with point clouds; where there is none, the default model says so."""
-    from ..checkpoint import list_checkpoints, read_config
-
-    fitting = (i.name for i in list_checkpoints() if read_config(i.path).get("transformer", {}).get("point_latents"))
-    return next(fitting, None)
 
 
 def _show(result: Result) -> None:

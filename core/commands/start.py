@@ -21,8 +21,8 @@ def start_of(run: Path, wish: str | None) -> Path | None:
     """Folder of the model that a run starts from, or has started from; None: it starts from nothing. Raises
     MeshGPTError when the run in this folder started otherwise.
     """
-    from ..checkpoint import find_checkpoint
     from ..finetuning import title
+    from ..model_list import find_checkpoint
     from ..run_state import has_run
 
     if not has_run(run):

@@ -38,7 +38,7 @@ def _transformer_options(parser: Parser) -> None:
     from ..data.augment import AugmentConfig
     from ..finetuning import LEARNING_RATE
     from ..tasks.transformer import TransformerTaskConfig
-    from ..transformer import TransformerConfig
+    from ..transformer_config import TransformerConfig
 
     parser.add_argument(
         "--start",
@@ -86,7 +86,7 @@ def _train_transformer(options: Any) -> Result | None:
     from ..finetuning import start_config
     from ..tasks.transformer import TransformerTask, TransformerTaskConfig
     from ..tokenizers.lattice import LatticeTokenizer
-    from ..transformer import TransformerConfig
+    from ..transformer_config import TransformerConfig
 
     start, sizes = start_of(Path(options.out), options.start), chosen(options, TransformerConfig)
     if start and options.tokenizer:

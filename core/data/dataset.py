@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,11 +97,18 @@ class MeshDataset:
         validation = tuple(s for s in self.samples if place[s.kin] <= bound and s.derived_from is None)
         return MeshDataset(train, self.source), MeshDataset(validation or train, self.source)
 
-    def words(self) -> list[str]:
-        """All words of all prompts, sorted: the vocabulary."""
-        from ..conditioning import Vocabulary
+    def word_counts(self) -> dict[str, float]:
+        """All words of all prompts, sorted: the vocabulary. Each with about how many meshes as artists made them it
+        describes, which is what the interface suggests first.
+        """
+        from ..vocabulary import Vocabulary
 
-        return sorted({w for s in self.samples for prompt, _ in s.prompts() for w in Vocabulary.split(prompt)})
+        counts: Counter[str] = Counter()
+        for sample in self.samples:
+            for prompt, weight in sample.prompts():
+                for word in set(Vocabulary.split(prompt)):
+                    counts[word] += weight if sample.derived_from is None else 0.0
+        return {word: round(counts[word], 2) for word in sorted(counts)}
 
 
 def _kept_faces(mesh: TriangleMesh, levels: int) -> int:

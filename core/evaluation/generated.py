@@ -20,7 +20,7 @@ from ..mesh import TriangleMesh
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
-    from ..generation import GeneratedMesh
+    from ..events import GeneratedMesh
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ def make(
     """One mesh a wish, with the seeds seed, seed + 1, ...; None where the model could make no face. Wishes for about as
     many faces are made side by side, so that none waits long for the others.
     """
-    from ..generation import MeshEvent, Sampler
-    from ..sampling import SamplingConfig
+    from ..events import MeshEvent
+    from ..generation import Sampler
+    from ..sampling_config import SamplingConfig
 
     model = checkpoint.transformer
     config = dataclass_from(SamplingConfig, {**checkpoint.config.get("sampling", {}), **settings}, checkpoint.name)

@@ -48,7 +48,7 @@ def likelihood(
     nats = faces = 0.0
     for edge, members in epoch_batches(length_buckets([len(codes) for codes in coded], edges), _FACES_PER_BATCH, None):
         codes, lengths = pad_codes([coded[i] for i in members], edge)
-        words = model.vocabulary.encode([samples[i].label for i in members])
+        words = torch.from_numpy(model.vocabulary.encode([samples[i].label for i in members]))
         conditions = Conditions(words, lengths.float())
         nats += float(model.nll(codes.to(device), lengths.to(device), conditions.to(device)).sum())
         faces += int(lengths.sum())

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..checkpoint import Checkpoint, save_transformer
 from ..checks import need_at_least, need_shares
-from ..conditioning import Conditions, Vocabulary
+from ..conditioning import Conditions
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset, Sample, epoch_batches, length_buckets
 from ..data.subsets import draw_subset
@@ -26,7 +26,9 @@ from ..finetuning import title, transformer_from
 from ..mesh import LatticeMesh
 from ..surface import draw_points
 from ..tokenizers import Tokenizer
-from ..transformer import MeshTransformer, TransformerConfig, pad_codes
+from ..transformer import MeshTransformer, pad_codes
+from ..transformer_config import TransformerConfig
+from ..vocabulary import Vocabulary
 
 BUCKETS = (32, 64, 96, 128, 160, 200, 256, 320, 400, 512, 640, 800)
 
@@ -96,7 +98,8 @@ class TransformerTask:
         self.dataset = dataset.filtered(config.model.max_faces).fitting(tokenizer.levels, config.max_lost)
         self.train, self.validation = self.dataset.split(config.validation_fraction)
         torch.manual_seed(config.seed)
-        words, categories = self.train.words(), self._categories()
+        self._word_counts, categories = self.train.word_counts(), self._categories()
+        words = list(self._word_counts)
         if start is None:
             self.model = MeshTransformer(tokenizer, Vocabulary(words, categories=categories), config.model)
         elif tokenizer is start.tokenizer:
@@ -222,6 +225,7 @@ class TransformerTask:
             "split": {"validation_fraction": self.config.validation_fraction, "max_lost": self.config.max_lost},
             "task": asdict(self.config),
             "metrics": metrics,
+            "word_counts": self._word_counts,
         }
         save_transformer(folder, self.model, details)
 
@@ -247,9 +251,9 @@ def _assembled(drawn: list[_Drawn], model: MeshTransformer, length: int) -> Batc
         nothing = np.zeros((sizes[0], 6))
         points = torch.from_numpy(np.stack([nothing if m.points is None else m.points for m in drawn])).float()
     conditions = Conditions(
-        vocabulary.encode([mesh.prompt for mesh in drawn], [mesh.known for mesh in drawn]),
+        torch.from_numpy(vocabulary.encode([mesh.prompt for mesh in drawn], [mesh.known for mesh in drawn])),
         torch.tensor([mesh.faces for mesh in drawn], dtype=torch.float32),
-        vocabulary.category_ids([mesh.category for mesh in drawn]),
+        torch.from_numpy(vocabulary.category_ids([mesh.category for mesh in drawn])),
         points,
     )
     return Batch(codes, lengths, conditions, torch.tensor([mesh.kept for mesh in drawn]))

@@ -33,6 +33,8 @@ from ..nn.encoder import MeshEncoder
 from ..nn.mesh_batch import MeshBatch, cell_centres
 from ..nn.quantizers import RFSQ, RLFQ, RVQ, Quantizer
 
+_MOST_FACES = 100_000  # which take about 3 GB
+
 
 class MeshAutoencoder(nn.Module):
     """The tokenizer of MeshGPT (Siddiqui et al., arXiv 2311.15475).
@@ -179,6 +181,11 @@ class MeshAutoencoder(nn.Module):
         """Codes int64 [F, 3, D] of the mesh in canonical order."""
         if isinstance(mesh, TriangleMesh):
             mesh = mesh.quantised(self.levels)
+        if len(mesh.faces) > _MOST_FACES:
+            raise MeshGPTError(
+                f"The mesh has {len(mesh.faces):,} faces, and the autoencoder takes {_MOST_FACES:,} at most.",
+                "Decimate or retopologize it first.",
+            )
         batch = self._batch([mesh])
         with self._evaluating():
             _, codes, _ = self._quantise(self.encoder(batch))

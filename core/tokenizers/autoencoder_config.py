@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal, get_args, get_type_hints
+from typing import Literal
 
+from ..checks import check_types, need_at_least, need_at_most
 from ..errors import MeshGPTError
 from ..mesh import DEFAULT_LEVELS
 
@@ -47,14 +48,15 @@ class AutoencoderConfig:
     vertex_head_weight: float = 0.5  # of the loss of coordinates read without context
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, kind = getattr(self, field.name), type(field.default)
-            choices = get_args(get_type_hints(AutoencoderConfig)[field.name])
-            least = 1 if kind is int and not field.name.endswith(_MAY_BE_NONE) else 0
-            if choices and value not in choices:
-                raise MeshGPTError(f'{field.name} is "{value}".', f"Choose one of: {', '.join(choices)}.")
-            if not choices and (not isinstance(value, (kind, int)) or value < least):
-                raise MeshGPTError(f"{field.name} is {value!r}.", f"Give a number of at least {least}.")
+        check_types(self)
+        numbers = [field for field in fields(self) if type(field.default) in (int, float)]
+        need_at_least(0, self, *(field.name for field in numbers))
+        counts = [field.name for field in numbers if type(field.default) is int]
+        need_at_least(1, self, *(name for name in counts if not name.endswith(_MAY_BE_NONE)))
+        need_at_most(2**16, self, *counts)
+        need_at_most(1000, self, "num_quantizers", *(name for name in counts if name.endswith(_MAY_BE_NONE)))
+        need_at_most(4096, self, "num_discrete_coors", "dim_coordinate")
+        need_at_most(100, self, "blur")
         if (self.encoder_attention or self.decoder_attention) and self.dim % (2 * self.attention_heads):
             raise MeshGPTError(
                 f"Attention of {self.attention_heads} heads cannot be {self.dim} wide.",
@@ -63,6 +65,10 @@ class AutoencoderConfig:
         least = 8 if self.quantizer != "rvq" else self.num_quantizers if self.shared_codebook else 1
         if self.codebook_size < least:
             raise MeshGPTError(f"codebook_size is {self.codebook_size}.", f"{self.quantizer} needs at least {least}.")
+        if self.codebook_size * self.dim_codebook > 2**26:
+            raise MeshGPTError(
+                f"{self.codebook_size} codes of width {self.dim_codebook} are too many.", "Ask for less of one."
+            )
         if self.dim_codebook < 3:
             raise MeshGPTError(f"dim_codebook is {self.dim_codebook}.", "A place takes at least 3.")
 

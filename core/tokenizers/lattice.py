@@ -7,6 +7,8 @@ every mesh.
 from __future__ import annotations
 
 import math
+import operator
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +22,13 @@ from ..mesh import LatticeMesh, TriangleMesh
 COARSE_TO_FINE = ((8, 8, 8), (4, 4, 4), (4, 4, 4))
 AXIS_BY_AXIS = ((128, 1, 1), (1, 128, 1), (1, 1, 128))
 
+_MOST_LEVELS = 2**20  # so that a cell's number fits an int64
+
+
+def _are_factors(levels: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether there are levels, a few, of three factors each."""
+    return 1 <= len(levels) <= 64 and all(len(level) == 3 and min(level) >= 1 for level in levels)
+
 
 class LatticeTokenizer:
     """Codes of a vertex = digits of its lattice position in a mixed radix, coarsest digit first.
@@ -31,13 +40,17 @@ class LatticeTokenizer:
     kind = "lattice"
 
     def __init__(self, splits: Sequence[Sequence[int]] = AXIS_BY_AXIS) -> None:
-        self.splits = tuple(tuple(int(factor) for factor in level) for level in splits)
-        sizes = {math.prod(axis) for axis in zip(*self.splits, strict=True)}
-        if len(sizes) != 1 or any(len(level) != 3 or min(level) < 1 for level in self.splits):
+        try:
+            levels = tuple(tuple(map(operator.index, level)) for level in splits)
+        except TypeError:
+            levels = ()
+        sizes = {math.prod(level[axis] for level in levels) for axis in range(3)} if _are_factors(levels) else ()
+        if len(sizes) != 1 or max(sizes) > _MOST_LEVELS:
             raise MeshGPTError(
-                f"The lattice splits {self.splits} do not refine the three axes alike.",
-                "Give factors (z, y, x) for each level whose products over the levels are equal.",
+                f"The lattice splits {reprlib.repr(splits)} do not refine the three axes alike.",
+                f"Give factors (z, y, x) for each level, with the same product of each axis, at most {_MOST_LEVELS}.",
             )
+        self.splits = levels
         self.levels = sizes.pop()
         self.codebook_sizes = tuple(math.prod(level) for level in self.splits)
 
@@ -124,7 +137,7 @@ class LatticeTokenizer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LatticeTokenizer:
-        return cls(config["splits"])
+        return cls(config.get("splits"))
 
     def __repr__(self) -> str:
         return f"LatticeTokenizer({self.levels} levels, codebooks {self.codebook_sizes})"

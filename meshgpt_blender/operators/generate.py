@@ -7,19 +7,22 @@ import random
 import bpy
 from bpy.props import BoolProperty
 
-from .. import jobs, mesh_io, preview, properties, provenance, runtime
+from ...core.errors import MeshGPTError
+from .. import jobs, mesh_io, models, preview, properties, results, runtime
 from ..job_operator import JobOperator
 
-# Settings and results of the last job, so that adjusting the size of its meshes does not generate them again.
+# Prompt and model as they stood in the last undo step that was made for them.
+_kept: tuple[str, str] | None = None
+# Settings and results of the last job, so that Adjust Last Operation builds its meshes anew without generating them.
 _last: tuple[tuple, list[jobs.ResultMesh]] | None = None
 
 
-class MESHGPT_OT_generate(properties.GenerateProperties, JobOperator, bpy.types.Operator):
+class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProperties, JobOperator, bpy.types.Operator):
     """Generate new low-poly meshes with the model"""
 
     bl_idname = "meshgpt.generate"
     bl_label = "Generate"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO", "PRESET"}
 
     random_seed: BoolProperty(
         name="New Seed", description="Ignore the seed and choose one", options={"SKIP_SAVE", "HIDDEN"}
@@ -28,15 +31,17 @@ class MESHGPT_OT_generate(properties.GenerateProperties, JobOperator, bpy.types.
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         settings = context.scene.meshgpt
         chosen = any(self.properties.is_property_set(name) for name in properties.MODEL_OPTIONS)
-        if not chosen:  # from the panel and the menus: what the panel shows
-            for name in (*properties.MODEL_OPTIONS, "size"):
-                setattr(self, name, getattr(settings, name))
-            self.faces = settings.faces if settings.use_faces else 0
+        if chosen:
+            for name in properties.RESULT_OPTIONS:
+                if not self.properties.is_property_set(name):  # Blender fills in what the last call used
+                    self.properties.property_unset(name)
+        else:  # from the panel and the menus: what the panel shows
+            for name, value in settings.request().items():
+                setattr(self, name, value)
             self.random_seed = settings.random_seed
+            _keep_typed(settings)
         if self.random_seed:
             self.seed = random.randrange(properties.MAX_SEED)
-        if not chosen:
-            settings.seed = self.seed
         return super().invoke(context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -49,22 +54,30 @@ class MESHGPT_OT_generate(properties.GenerateProperties, JobOperator, bpy.types.
 
     def draw(self, context: bpy.types.Context) -> None:
         # In Adjust Last Operation: what can change without running the model for another minute.
-        self.layout.use_property_split = True
-        self.layout.prop(self, "size")
+        from ..ui.panels import draw_result
+
+        draw_result(self.layout, self)
 
     def begin(self, context: bpy.types.Context) -> jobs.Job:
+        if self.material and self.material not in bpy.data.materials:
+            raise MeshGPTError(f'This file has no material "{self.material}".', "Choose another one, or none.")
         args = {name: getattr(self, name) for name in properties.MODEL_OPTIONS}
+        for name in models.SAMPLING:
+            # Blender keeps single precision; what was typed is what the mesh should carry as its settings.
+            args[name] = round(args[name], 6) if self.properties.is_property_set(name) else None
         args["faces"] = self.faces or None
         args["model"] = self.model or None
         return jobs.start("generate", args, runtime.launch())
 
     def show_preview(self, context: bpy.types.Context) -> None:
-        places = [context.scene.cursor.location + place for place in mesh_io.grid(self.count, self.size)]
+        places = [context.scene.cursor.location + place for place in results.row(self.count, self.size)]
         preview.start(places, self.size / mesh_io.MODEL_SIDE)
 
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
         global _last
         meshes = sorted(job.meshes, key=lambda mesh: mesh.row)
+        for name in models.SAMPLING:  # the model's own where nothing was set: repeating then asks for the same
+            setattr(self, name, meshes[0].provenance[name])
         _last = (self._key(), meshes)
         return self._build(context, meshes)
 
@@ -72,15 +85,9 @@ class MESHGPT_OT_generate(properties.GenerateProperties, JobOperator, bpy.types.
         return tuple(getattr(self, name) for name in properties.MODEL_OPTIONS)
 
     def _build(self, context: bpy.types.Context, meshes: list[jobs.ResultMesh]) -> set[str]:
-        name = self.prompt.strip()[:40] or "MeshGPT"
-        name = name[0].upper() + name[1:]
-        objects = []
-        for mesh, place in zip(meshes, mesh_io.grid(len(meshes), self.size), strict=True):
-            obj = mesh_io.new_object(context, name, mesh_io.stand(mesh.vertices, self.size), mesh.faces)
-            obj.location = context.scene.cursor.location + place
-            provenance.write(obj, mesh.provenance)
-            objects.append(obj)
-        mesh_io.select(context, objects)
+        results.build(context, meshes, results.ResultOptions.of(self))
+        if self.random_seed and context.scene.meshgpt.random_seed:
+            context.scene.meshgpt.seed = self.seed  # the field shows the last one, which one may want to keep
         faces = sum(len(mesh.faces) for mesh in meshes)
         cut = sum(not mesh.ended for mesh in meshes)
         many = f"{len(meshes)} meshes" if len(meshes) != 1 else "1 mesh"
@@ -91,11 +98,21 @@ class MESHGPT_OT_generate(properties.GenerateProperties, JobOperator, bpy.types.
         return {"FINISHED"}
 
 
+def _keep_typed(settings: bpy.types.PropertyGroup) -> None:
+    """Make an undo step of what was typed into the fields that suggest: Blender makes none, so that undoing the result
+    would empty them.
+    """
+    global _kept
+    if _kept != (settings.prompt, settings.model):
+        _kept = (settings.prompt, settings.model)
+        bpy.ops.ed.undo_push(message="MeshGPT Prompt")
+
+
 class MESHGPT_OT_generate_dialog(bpy.types.Operator):
     """Ask what to make, then generate new low-poly meshes with the model"""
 
     bl_idname = "meshgpt.generate_dialog"
-    bl_label = "Generate with MeshGPT..."
+    bl_label = "Generate..."
     bl_options = {"REGISTER"}
 
     @classmethod
@@ -117,8 +134,8 @@ class MESHGPT_OT_generate_dialog(bpy.types.Operator):
 
 def forget() -> None:
     """Drop the results kept for Adjust Last Operation."""
-    global _last
-    _last = None
+    global _kept, _last
+    _kept = _last = None
 
 
 CLASSES = [MESHGPT_OT_generate, MESHGPT_OT_generate_dialog]

@@ -3,15 +3,17 @@
 """Reconstruct: a mesh through the tokenizer and back, to see what the model can express."""
 
 import bpy
-from bpy.props import StringProperty
+import numpy as np
+from bpy.props import BoolProperty, StringProperty
 
-from .. import jobs, mesh_io, models, provenance, runtime
-from ..job_operator import JobOperator
+from .. import jobs, mesh_io, models, placement, provenance, runtime
+from ..source_operator import SourceOperator
 
 SUFFIX = "Reconstructed"
+GAP = 1.2  # distance of source and result, in the source's widths
 
 
-class MESHGPT_OT_reconstruct(JobOperator, bpy.types.Operator):
+class MESHGPT_OT_reconstruct(SourceOperator, bpy.types.Operator):
     """Encode the active mesh and decode it again into a new object, to see what the model keeps of it"""
 
     bl_idname = "meshgpt.reconstruct"
@@ -25,8 +27,15 @@ class MESHGPT_OT_reconstruct(JobOperator, bpy.types.Operator):
         search=models.search_all,
         search_options={"SUGGESTION"},
     )
+    beside: BoolProperty(
+        name="Beside the Source",
+        description="Put the result beside its source along X; else in its place",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
 
-    _source: mesh_io.SourceMesh | None = None
+    asked = ("model",)
+    built = ("beside",)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -41,14 +50,17 @@ class MESHGPT_OT_reconstruct(JobOperator, bpy.types.Operator):
         return super().invoke(context, event)
 
     def begin(self, context: bpy.types.Context) -> jobs.Job:
-        self._source = mesh_io.read_object(context, context.active_object)
-        arrays = {"vertices": self._source.vertices, "faces": self._source.faces}
+        self.state = mesh_io.read_object(context, context.active_object)
+        arrays = {"vertices": self.state.vertices, "faces": self.state.faces}
         return jobs.start("reconstruct", {"model": self.model or None}, runtime.launch(), arrays)
 
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
-        mesh, source = job.meshes[0], self._source
+        mesh, source = job.meshes[0], self.state
         obj = mesh_io.new_object(context, f"{source.name} {SUFFIX}", mesh.vertices, mesh.faces)
-        mesh_io.take_over(obj, source)
+        mesh_io.take_over(context, obj, source)
+        if self.beside:
+            width = np.ptp(source.vertices @ np.array(source.matrix)[0, :3])
+            placement.move_in_world(context, obj, (GAP * width, 0, 0))
         provenance.write(obj, mesh.provenance | {"source": source.name})
         mesh_io.select(context, [obj])
         self.report({"INFO"}, f"MeshGPT: {provenance.summary(mesh.provenance)}")

@@ -33,6 +33,9 @@ class MESHGPT_OT_check_python(JobOperator, bpy.types.Operator):
 
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
         found = job.result
+        if "torch" not in found["packages"] and runtime.lacks_torch():
+            self.report({"INFO"}, f"Without PyTorch: {runtime.describe_device(found['devices'][0])}")
+            return {"FINISHED"}
         if found["problem"]:
             return self.refuse(MeshGPTError(found["problem"]["message"], found["problem"]["hint"]))
         devices = ", ".join(runtime.describe_device(device) for device in found["devices"])

@@ -1,23 +1,32 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The MeshGPT tab of the 3D viewport's sidebar. Drawing computes nothing and looks nothing up."""
+"""The MeshGPT tab of the 3D viewport's sidebar: what is generated, and the active object. Drawing computes nothing."""
 
 import bpy
 
 from ... import __package__ as ADDON
-from .. import jobs, properties, provenance, runtime, worker_client
-from .text import draw_problem, wrapped
+from .. import jobs, models, provenance, runtime
+from .presets import MESHGPT_PT_presets
+from .text import draw_problem, pair, wrapped
+
+BIG = 1.6  # height of the one button of a panel that does its work
 
 
-class _Panel:
+class Panel:
+    """Mixin: a panel of the tab."""
+
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "MeshGPT"
 
 
-class MESHGPT_PT_generate(_Panel, bpy.types.Panel):
+class MESHGPT_PT_generate(Panel, bpy.types.Panel):
     bl_idname = "MESHGPT_PT_generate"
-    bl_label = "MeshGPT"
+    bl_label = "Generate"
+    bl_order = 0
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        MESHGPT_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -25,24 +34,24 @@ class MESHGPT_PT_generate(_Panel, bpy.types.Panel):
         draw_request(layout, settings)
         layout.separator(factor=0.5)
         job = jobs.current()
-        if job is not None:
-            _draw_job(layout, job)
-        elif runtime.find_python() is None:
-            _draw_setup(layout, context)
+        if job is None and runtime.find_python() is not None and not _can_generate(settings):
+            _draw_wrong_model(layout, context, settings)
         else:
-            row = layout.row()
-            row.scale_y = 1.6
-            row.operator("meshgpt.generate", icon="MESH_ICOSPHERE")
+            draw_action(layout, context, "meshgpt.generate", icon="MESH_ICOSPHERE")
         if jobs.problem() is not None and job is None:
             draw_problem(layout, context, jobs.problem())
-        _draw_device(layout)
 
 
-class MESHGPT_PT_sampling(_Panel, bpy.types.Panel):
+class MESHGPT_PT_sampling(Panel, bpy.types.Panel):
     bl_idname = "MESHGPT_PT_sampling"
     bl_parent_id = "MESHGPT_PT_generate"
     bl_label = "Sampling"
     bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        settings = context.scene.meshgpt
+        if any(settings.is_own(name) for name in models.SAMPLING):
+            self.layout.operator("meshgpt.reset_sampling", text="", icon="LOOP_BACK", emboss=False)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -50,16 +59,25 @@ class MESHGPT_PT_sampling(_Panel, bpy.types.Panel):
         layout.use_property_decorate = False
         settings = context.scene.meshgpt
         column = layout.column()
-        column.prop(settings, "temperature")
         column.prop(settings, "top_p")
         column.prop(settings, "guidance")
         layout.prop(settings, "manifold")
-        layout.prop(settings, "size")
 
 
-class MESHGPT_PT_object(_Panel, bpy.types.Panel):
+class MESHGPT_PT_result(Panel, bpy.types.Panel):
+    bl_idname = "MESHGPT_PT_result"
+    bl_parent_id = "MESHGPT_PT_generate"
+    bl_label = "Result"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        draw_result(self.layout, context.scene.meshgpt)
+
+
+class MESHGPT_PT_object(Panel, bpy.types.Panel):
     bl_idname = "MESHGPT_PT_object"
     bl_label = "Active Object"
+    bl_order = 50
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -70,7 +88,7 @@ class MESHGPT_PT_object(_Panel, bpy.types.Panel):
         layout.label(text=obj.name, icon="OBJECT_DATA")
         found = provenance.read(obj)
         if found.get("job") == "generate":
-            _draw_generated(layout, context, found)
+            _draw_generated(layout, obj, found)
         elif found.get("job") == "reconstruct":
             _draw_reconstructed(layout, context, found)
         layout.operator("meshgpt.reconstruct", icon="MOD_TRIANGULATE")
@@ -88,59 +106,103 @@ def draw_request(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) 
     number = row.row()
     number.active = settings.use_faces
     number.prop(settings, "faces", text="")
+    column.prop(settings, "temperature", slider=True)
     row = column.row(align=True)
-    seed = row.row(align=True)
-    seed.active = not settings.random_seed
-    seed.prop(settings, "seed")
-    row.prop(settings, "random_seed", text="", icon="FILE_REFRESH")
+    row.enabled = not settings.random_seed
+    row.prop(settings, "seed")
+    row.operator("meshgpt.new_seed", text="", icon="FILE_REFRESH")
+    column.prop(settings, "random_seed", text="New Each Time")
     column.prop(settings, "model", placeholder="Bundled")
 
 
-def _draw_job(layout: bpy.types.UILayout, job: jobs.Job) -> None:
+def draw_result(layout: bpy.types.UILayout, owner: bpy.types.PropertyGroup | bpy.types.Operator) -> None:
+    """What becomes of the meshes; the panel and Adjust Last Operation share it."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.prop(owner, "size")
+    layout.prop(owner, "quads")
+    column = layout.column()
+    column.prop(owner, "shading")
+    if owner.shading == "SMOOTH":
+        column.prop(owner, "angle")
+    layout.prop_search(owner, "material", bpy.data, "materials")
+    layout.prop(owner, "asset")
+
+
+def draw_action(layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, **look: str) -> None:
+    """The big button of a panel; or how far the running job is, or the one step that is needed first."""
+    job = jobs.current()
     row = layout.row(align=True)
-    row.scale_y = 1.6
-    row.progress(factor=job.progress, text=job.text)
-    row.operator("meshgpt.cancel", text="", icon="X")
+    row.scale_y = BIG
+    if job is not None:
+        row.progress(factor=job.progress, text=job.text)
+        row.operator("meshgpt.cancel", text="", icon="X")
+    elif runtime.find_python() is None:
+        _draw_setup(layout, context)
+    elif context.mode != "OBJECT":
+        row.operator("object.mode_set", text="Go to Object Mode", icon="OBJECT_DATAMODE").mode = "OBJECT"
+    else:
+        row.operator(operator, **look)
 
 
 def _draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     wrapped(layout, context, "MeshGPT needs a Python with PyTorch.", icon="INFO")
     row = layout.row()
-    row.scale_y = 1.6
+    row.scale_y = BIG
     row.operator("preferences.addon_show", text="Choose Python...", icon="PREFERENCES").module = ADDON
 
 
-def _draw_device(layout: bpy.types.UILayout) -> None:
-    device = jobs.device()
-    if device is None or worker_client.current() is None:
-        return
+def _can_generate(settings: bpy.types.PropertyGroup) -> bool:
+    info = models.named(settings.model)
+    return info is not None and models.generates(info)
+
+
+def _draw_wrong_model(
+    layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup
+) -> None:
+    if models.named(settings.model) is None:
+        text = f'There is no model "{settings.model}".' if settings.model else "The bundled model is missing."
+    else:
+        text = f'"{settings.model}" only reconstructs: it cannot generate.'
+    wrapped(layout, context, text, icon="ERROR")
     row = layout.row()
-    line = row.row()
-    line.active = False
-    line.label(text=runtime.describe_device(device), icon="MEMORY")
-    row.operator("meshgpt.free_memory", text="", icon="QUIT", emboss=False)
+    row.scale_y = BIG
+    if settings.model:
+        row.operator("meshgpt.choose_model", text="Use the Bundled Model", icon="LOOP_BACK").model = ""
+    else:
+        row.operator("meshgpt.open_models", icon="FILE_FOLDER")
 
 
-def _draw_generated(layout: bpy.types.UILayout, context: bpy.types.Context, found: dict) -> None:
+def _draw_generated(layout: bpy.types.UILayout, obj: bpy.types.Object, found: dict) -> None:
     column = layout.column(align=True)
-    column.active = False
+    column.scale_y = 0.8
     if found.get("prompt"):
-        wrapped(column, context, found["prompt"], icon="OUTLINER_OB_FONT")
-    column.label(text=f"{len(context.active_object.data.polygons)} faces, seed {found.get('seed', '?')}", icon="BLANK1")
-    column.label(text=found.get("model", ""), icon="BLANK1")
+        pair(column, "Prompt", found["prompt"])
+    if found.get("understood"):
+        pair(column, "Read as", found["understood"])
+    faces, triangles = len(obj.data.polygons), len(obj.data.loops) - 2 * len(obj.data.polygons)
+    pair(column, "Faces", f"{faces}" if faces == triangles else f"{faces} ({triangles} triangles)")
+    if found.get("faces"):
+        pair(column, "Asked For", f"{found['faces']}")
+    pair(column, "Seed", str(found.get("seed", "")))
+    pair(column, "Model", provenance.model_name(found))
+    pair(column, "Variation", provenance.number(found, "temperature"))
+    pair(column, "Top P", provenance.number(found, "top_p"))
+    pair(column, "Guidance", provenance.number(found, "guidance"))
     if not found.get("ended", True):
         column.label(text="Incomplete: the model did not end it", icon="ERROR")
-    operator = layout.operator("meshgpt.generate", text="Regenerate", icon="FILE_REFRESH")
-    for name in properties.MODEL_OPTIONS:
-        if found.get(name) is not None:
-            setattr(operator, name, found[name])
+    column = layout.column(align=True)
+    column.operator("meshgpt.regenerate", icon="FILE_REFRESH")
+    column.operator("meshgpt.more_like_this", icon="DUPLICATE")
+    if obj.asset_data is None:
+        column.operator("meshgpt.mark_asset", icon="ASSET_MANAGER")
 
 
 def _draw_reconstructed(layout: bpy.types.UILayout, context: bpy.types.Context, found: dict) -> None:
     column = layout.column(align=True)
     column.active = False
     wrapped(column, context, provenance.summary(found), icon="INFO")
-    column.label(text=found.get("model", ""), icon="BLANK1")
+    column.label(text=provenance.model_name(found), icon="BLANK1")
 
 
-CLASSES = [MESHGPT_PT_generate, MESHGPT_PT_sampling, MESHGPT_PT_object]
+CLASSES = [MESHGPT_PT_generate, MESHGPT_PT_sampling, MESHGPT_PT_result, MESHGPT_PT_object]

@@ -29,8 +29,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
+@pytest.fixture(scope="session")
+def able(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that completes and follows surfaces."""
+    from tests.tiny_model import save_tiny_model
+
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "able", 60, completion=True, point_latents=2)
+
+
 @pytest.mark.parametrize("scenario", sorted(path.stem for path in SCENARIOS.glob("[!_]*.py")))
-def test_scenario(scenario: str, model: Path, tmp_path: Path) -> None:
+def test_scenario(scenario: str, model: Path, able: Path, tmp_path: Path) -> None:
     profile = tmp_path / "profile"
     extension = profile / "extensions" / "user_default" / "meshgpt"
     extension.mkdir(parents=True)
@@ -45,6 +53,7 @@ def test_scenario(scenario: str, model: Path, tmp_path: Path) -> None:
         "OMP_NUM_THREADS": "1",
         "TMPDIR": str(tmp_path / "jobs"),
         "TEST_MODEL": str(model),
+        "TEST_ABLE_MODEL": str(able),
         "PYTHONPATH": str(SCENARIOS),
     }
     done = subprocess.run(

@@ -145,7 +145,7 @@ def test_values_that_fit_no_autoencoder_are_refused():
         ({"quantizer": "vq"}, 'quantizer is "vq"'),
         ({"coordinate_embedding": "none"}, 'coordinate_embedding is "none"'),
         ({"dim": 0}, "dim is 0"),
-        ({"dim": "64"}, "dim is '64'"),
+        ({"dim": "64"}, 'dim is "64"'),
         ({"encoder_depth": -1}, "encoder_depth is -1"),
         ({"noise": -0.5}, "noise is -0.5"),
         ({"dim": 30, "encoder_attention": 1}, "4 heads cannot be 30 wide"),

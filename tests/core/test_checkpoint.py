@@ -21,8 +21,9 @@ from core import (
     load_checkpoint,
     save_checkpoint,
 )
-from core.checkpoint import find_checkpoint, save_transformer
+from core.checkpoint import save_transformer
 from core.data.procedural import procedural_meshes
+from core.model_list import find_checkpoint
 from core.ranking import best, scores
 from core.shards import SHARD_BYTES
 

@@ -17,7 +17,7 @@ from core.checkpoint import Checkpoint
 from core.completion import Kept
 from core.data.procedural import procedural_meshes
 from core.data.subsets import draw_subset
-from core.generation import GeneratedMesh
+from core.events import GeneratedMesh
 from core.mesh import Frame, LatticeMesh
 from core.ranking import scores
 

@@ -48,7 +48,7 @@ def test_an_archive_gives_its_meshes_with_their_records(tmp_path: Path) -> None:
     first, second, third = dataset
     assert first.family != second.family and third.label == "slab"
     assert dict(first.prompts()).keys() == {"round table", "table", "home round table", "furniture table"}
-    assert dataset.words() == ["furniture", "home", "round", "slab", "table"]
+    assert list(dataset.word_counts()) == ["furniture", "home", "round", "slab", "table"]
 
 
 def test_a_broken_mesh_is_left_out_and_named(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import torch
 from scipy.spatial import cKDTree
 
 from core.checkpoint import Checkpoint, load_checkpoint, save_transformer
-from core.conditioning import Vocabulary
 from core.data.dataset import load_dataset
 from core.data.procedural import procedural_meshes
 from core.errors import MeshGPTError
@@ -28,7 +27,9 @@ from core.nn.heads import END
 from core.surface import compare_surfaces
 from core.tables import markdown
 from core.tokenizers.lattice import LatticeTokenizer
-from core.transformer import MeshTransformer, TransformerConfig
+from core.transformer import MeshTransformer
+from core.transformer_config import TransformerConfig
+from core.vocabulary import Vocabulary
 
 MESHES = [mesh for mesh, _ in procedural_meshes(24, 0)]
 

@@ -24,7 +24,8 @@ from core.run_state import read_run
 from core.tasks.transformer import TransformerTask, TransformerTaskConfig
 from core.tokenizers import Tokenizer
 from core.training import Trainer, TrainingConfig
-from core.transformer import MeshTransformer, TransformerConfig, pad_codes
+from core.transformer import MeshTransformer, pad_codes
+from core.transformer_config import TransformerConfig
 
 MODEL = TransformerConfig(dim=32, depth=1, heads=2, head_width=24, head_depth=1, max_faces=64)
 OLD, NEW = ("chair", "table", "house"), ("armchair", "tables", "zorblax")

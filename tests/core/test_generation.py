@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from core import Cancelled, MeshGPTError
 from core.decoding import Guidance
-from core.generation import FaceEvent, GeneratedMesh, MeshEvent, Sampler
+from core.events import FaceEvent, GeneratedMesh, MeshEvent
+from core.generation import Sampler
 from core.mesh import LatticeMesh
 from core.nn.heads import COPY, END
-from core.sampling import SamplingConfig, draw, filtered_probabilities
+from core.sampling import draw, filtered_probabilities
+from core.sampling_config import SamplingConfig
 from core.transformer import MeshTransformer
 
 from .test_transformer import EVERYTHING, each_variant, small_model

@@ -109,7 +109,7 @@ def test_what_cannot_be_read_says_so(tmp_path, name, content, says):
 
 
 def test_draco_is_refused_with_a_way_out(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.meshio.find_spec", lambda name: None)
+    monkeypatch.setattr("core.gltf.find_spec", lambda name: None)
     header = json.dumps({"asset": {"version": "2.0"}, "extensionsUsed": ["KHR_draco_mesh_compression"]}).encode()
     header += b" " * (-len(header) % 4)
     size = 20 + len(header)

@@ -18,12 +18,13 @@ from torch import Tensor
 from torch_geometric.nn import SAGEConv
 
 from core import LatticeTokenizer, MeshTransformer
-from core.conditioning import Conditions, Vocabulary
+from core.conditioning import Conditions
 from core.data.procedural import procedural_meshes
 from core.nn.attention import Attention, rotary_table, rotate
 from core.nn.neighbours import CausalNeighbours
 from core.nn.trunk import Trunk
 from core.transformer import pad_codes
+from core.vocabulary import Vocabulary
 
 
 def randomised(module: torch.nn.Module, seed: int = 0) -> Any:

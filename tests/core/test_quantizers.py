@@ -19,7 +19,7 @@ from core.nn.codebooks import nearest_codes
 from core.nn.mesh_batch import MeshBatch
 from core.nn.quantizers import RFSQ, RLFQ, RVQ
 from core.tasks.transformer import TransformerTask, TransformerTaskConfig
-from core.transformer import TransformerConfig
+from core.transformer_config import TransformerConfig
 from tests.core.tiny_autoencoder import QUANTIZERS, SMALL, as_after_training, eight_meshes, overfit, padded
 
 every_quantizer = pytest.mark.parametrize("options", QUANTIZERS.values(), ids=QUANTIZERS.keys())

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.checkpoint import BUNDLED, DEFAULT_MODEL
 from core.cli import parser
+from core.model_list import BUNDLED, DEFAULT_MODEL
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

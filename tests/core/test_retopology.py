@@ -12,18 +12,19 @@ import torch
 
 from core.checkpoint import Checkpoint, load_checkpoint, save_transformer
 from core.cli import main
-from core.conditioning import Vocabulary
 from core.data.procedural import procedural_meshes
 from core.errors import MeshGPTError
 from core.evaluation.jobs import subdivided
-from core.generation import GeneratedMesh
+from core.events import GeneratedMesh
 from core.mesh import TriangleMesh
 from core.meshio import load_mesh, save_mesh
 from core.nn.heads import END
 from core.retopology import retopologize, surface_points
 from core.surface import compare_surfaces, point_distances
 from core.tokenizers.lattice import LatticeTokenizer
-from core.transformer import MeshTransformer, TransformerConfig
+from core.transformer import MeshTransformer
+from core.transformer_config import TransformerConfig
+from core.vocabulary import Vocabulary
 
 DENSE = subdivided(procedural_meshes(4, 0)[1][0])
 

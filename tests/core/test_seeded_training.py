@@ -17,7 +17,7 @@ from core.tasks.transformer import TransformerTask, TransformerTaskConfig
 from core.tokenizers.autoencoder import AutoencoderConfig
 from core.tokenizers.lattice import LatticeTokenizer
 from core.training import Task, Trainer, TrainingConfig
-from core.transformer import TransformerConfig
+from core.transformer_config import TransformerConfig
 
 
 def transformer() -> Task:

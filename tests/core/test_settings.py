@@ -17,7 +17,7 @@ from core.tasks.autoencoder import AutoencoderTaskConfig
 from core.tasks.transformer import TransformerTaskConfig
 from core.tokenizers.autoencoder import AutoencoderConfig
 from core.training import TrainingConfig
-from core.transformer import TransformerConfig
+from core.transformer_config import TransformerConfig
 
 
 @dataclasses.dataclass(frozen=True)

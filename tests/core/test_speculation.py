@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from core import MeshGPTError
-from core.generation import GeneratedMesh, MeshEvent, Sampler
-from core.sampling import SamplingConfig
+from core.events import GeneratedMesh, MeshEvent
+from core.generation import Sampler
+from core.sampling_config import SamplingConfig
 from core.speculation import SpeculativeSampler, _stream, couple
 from core.tokenizers.lattice import COARSE_TO_FINE
 from core.transformer import MeshTransformer

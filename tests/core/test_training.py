@@ -24,7 +24,7 @@ from core.data.dataset import load_dataset
 from core.tasks.autoencoder import AutoencoderTask, AutoencoderTaskConfig
 from core.tasks.transformer import TransformerTask, TransformerTaskConfig
 from core.training import MuonWithAdamW, Trainer, TrainingConfig
-from core.transformer import TransformerConfig
+from core.transformer_config import TransformerConfig
 
 MODEL = TransformerConfig(dim=32, depth=2, heads=2, head_width=24, head_depth=1, max_faces=64, dropout=0.1)
 

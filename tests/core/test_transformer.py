@@ -13,13 +13,15 @@ import pytest
 import torch
 
 from core import LatticeTokenizer, MeshGPTError, MeshTransformer
-from core.conditioning import Conditions, Vocabulary
+from core.conditioning import Conditions
 from core.data.procedural import procedural_meshes
 from core.decoding import Decoding, start_decoding
 from core.nn.edges import EdgeCounts
 from core.nn.heads import COPY, END, NEW
 from core.tokenizers.lattice import COARSE_TO_FINE
-from core.transformer import TransformerConfig, pad_codes
+from core.transformer import pad_codes
+from core.transformer_config import TransformerConfig
+from core.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(["box", "round", "table"], buckets=64, categories=["furniture", "nature"])
 
@@ -60,7 +62,8 @@ def sample_batch(model: MeshTransformer, count: int = 4) -> tuple[torch.Tensor, 
     if model.config.point_latents:
         points = torch.randn(count, 20, 6, generator=torch.Generator().manual_seed(0))
         points[1] = 0
-    return padded, lengths, Conditions(VOCABULARY.encode(prompts), counts, torch.tensor([1, 0, 0, 2])[:count], points)
+    words = torch.from_numpy(VOCABULARY.encode(prompts))
+    return padded, lengths, Conditions(words, counts, torch.tensor([1, 0, 0, 2])[:count], points)
 
 
 @each_variant
@@ -221,7 +224,7 @@ def test_probabilities_of_all_next_vertices_sum_to_one() -> None:
     """Copying any earlier vertex, naming any new one, and ending share one unit of probability."""
     model = small_model(((2, 2, 2), (2, 2, 2)), max_faces=8)
     codes = torch.from_numpy(np.random.default_rng(0).integers(8, size=(1, 4, 3, 2)))
-    conditions = Conditions(VOCABULARY.encode(["box"]), torch.tensor([4.0]))
+    conditions = Conditions(torch.from_numpy(VOCABULARY.encode(["box"])), torch.tensor([4.0]))
     with torch.inference_mode():
         flat = codes.flatten(1, 2)
         states = model.states(flat, conditions)

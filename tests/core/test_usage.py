@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from core import LatticeTokenizer, MeshAutoencoder, MeshGPTError, MeshTransformer
-from core.conditioning import Vocabulary
 from core.data.procedural import procedural_meshes
 from core.tokenizers import Tokenizer
 from core.transformer import pad_codes
+from core.vocabulary import Vocabulary
 
 from .test_transformer import each_variant
 from .tiny_autoencoder import QUANTIZERS, eight_meshes, overfit

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from core import protocol, worker
-from core.checkpoint import read_config
 from core.errors import MeshGPTError
-from core.worker import Worker
+from core.model_files import read_config
+from core.operations import Operations
 from tests.tiny_model import save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +132,7 @@ def test_generate_streams_faces_and_whole_meshes(process: Process, model: Path, 
     process.ask(4, protocol.GENERATE, **args)
     events, answer = process.answer(4)
     assert answer["event"] == protocol.RESULT, answer
-    assert answer["meshes"] == 3 and answer["device"]["id"] == "cpu"
+    assert answer["meshes"] == 3 and answer["device"]["id"] == "numpy"
     meshes = {event["row"]: event for event in events if event["event"] == protocol.MESH}
     streamed = [protocol.read_arrays(event["path"]) for event in events if event["event"] == protocol.FACE]
     rows = np.concatenate([batch["rows"] for batch in streamed])
@@ -262,9 +262,9 @@ def test_what_libraries_print_stays_out_of_the_protocol(tmp_path: Path) -> None:
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
         "from core import worker\n"
         "def models(job, args): print('hello from print'); os.write(1, b'hello from C\\n'); return {}\n"
-        "class Chatty(worker.Worker):\n"
+        "class Chatty(worker.Operations):\n"
         "    def models(self, job, args): return models(job, args)\n"
-        "worker.Worker = Chatty\n"
+        "worker.Operations = Chatty\n"
         "worker.main([])\n"
     )
     command = [sys.executable, "-I", "-u", "-c", code, str(ROOT)]
@@ -295,7 +295,7 @@ def test_importing_the_protocol_imports_no_torch() -> None:
 
 
 def test_without_the_autoencoders_packages_the_models_own_tokenizer_reconstructs(monkeypatch) -> None:
-    found = Worker._autoencoder()
+    found = Operations._autoencoder()
     assert found is not None and read_config(found)["kind"] == "tokenizer"
-    monkeypatch.setattr("core.worker.find_spec", lambda name: None)
-    assert Worker._autoencoder() is None
+    monkeypatch.setattr("core.operations.find_spec", lambda name: None)
+    assert Operations._autoencoder() is None

@@ -34,7 +34,7 @@ def build_task(kind: str) -> Task:
     if kind == "transformer":
         from core.tasks.transformer import TransformerTask, TransformerTaskConfig
         from core.tokenizers.lattice import LatticeTokenizer
-        from core.transformer import TransformerConfig
+        from core.transformer_config import TransformerConfig
 
         sizes = {"dim": 32, "depth": 2, "heads": 2, "head_width": 24, "head_depth": 1, "max_faces": 64}
         model = TransformerConfig(**sizes, point_latents=4, completion=True, neighbours=True)

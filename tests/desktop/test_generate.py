@@ -121,18 +121,40 @@ def _cancel(rig, area, region):
         job = yield from _start(rig)
         yield from rig.wait(lambda job=job: job.finished or job.first_face is not None, 120, "the first face")
         if way == "button":
+            updates, begun = _count_updates(), time.monotonic()
             yield from rig.wait(lambda job=job: job.finished or sum(job.face_counts.values()) > 300, 120, "many faces")
+            rig.note(f"{len(updates) / (time.monotonic() - begun):.1f} updates of the preview a second")
             yield from rig.shot("05_many_running", 0.3)
             yield from _press_cancel(rig, area, region)
         else:
             yield from _over_viewport(rig, area)
+            pressed = _watch_cancel()
             yield from rig.key("Escape")
+            yield from rig.wait(lambda: part("jobs").current() is None, 10, "the job to stop")
+            rig.note(f"cancelled within {pressed[1] - pressed[0]:.2f} s")
         yield from rig.wait(lambda: part("jobs").current() is None, 10, "the job to stop")
         assert job.state.value == "cancelled", job.state
         assert not job.folder.exists() and part("preview")._shown is None
         assert (set(bpy.data.objects.keys()), set(bpy.data.meshes.keys())) == before
     yield from rig.shot("06_cancelled")
     scene_settings().count = 1
+
+
+def _count_updates():
+    """A list that grows with each update of the preview."""
+    updates, preview = [], part("preview")
+    add = preview.Preview.add
+    preview.Preview.add = lambda self, rows, triangles: updates.append(len(rows)) or add(self, rows, triangles)
+    return updates
+
+
+def _watch_cancel():
+    """A list that gets the times at which the job is told to stop, and is closed."""
+    times, job = [], part("jobs").Job
+    cancel, close = job.cancel, job.close
+    job.cancel = lambda self: times.append(time.monotonic()) or cancel(self)
+    job.close = lambda self: times.append(time.monotonic()) or close(self)
+    return times
 
 
 def _start(rig):
@@ -176,8 +198,13 @@ def _reconstruct(rig, area, region):
 
 
 def _error(rig, area, region):
-    """What goes wrong stays readable in the panel."""
+    """A model that is not there is said before anything runs; what goes wrong later stays readable in the panel."""
     model, scene_settings().model = scene_settings().model, "no such model"
+    yield from rig.shot("08_no_model")
+    yield from rig.click("meshgpt.choose_model(")
+    assert scene_settings().model == ""
+    scene_settings().model = model
+    os.environ["MESHGPT_PYTHON"] = "/nowhere/python3"
     yield from rig.click("meshgpt.generate(")
     yield from rig.wait(lambda: part("jobs").problem() is not None, 60, "the error")
     yield 0.5
@@ -185,8 +212,8 @@ def _error(rig, area, region):
     yield from rig.key("Escape")  # closes the pop-up, which Blender shows for every error
     yield 0.5
     yield from rig.click("meshgpt.copy_log(")
-    assert "no such model" in bpy.context.window_manager.clipboard
-    scene_settings().model = model
+    assert "/nowhere/python3" in bpy.context.window_manager.clipboard
+    del os.environ["MESHGPT_PYTHON"]
 
 
 def _over_viewport(rig, area):

@@ -25,9 +25,10 @@ def test(rig):
 
 
 def _search(rig):
-    """F3, a few letters, Enter: the dialog; Enter again: a mesh."""
+    """F3, a few letters, Enter: the dialog; its button: a mesh."""
     view = rig.region(rig.area(), "WINDOW")
-    yield from rig.move(view.x + view.width // 2, view.y + view.height // 2)
+    x, y = view.x + view.width // 2, view.y + view.height // 2
+    yield from rig.move(x, y)
     yield from _open_search(rig, view)
     yield from rig.type("meshgpt")
     yield 0.5
@@ -35,14 +36,14 @@ def _search(rig):
     yield from rig.key("Escape", "Escape")
     yield 0.3
     yield from _open_search(rig, view)
-    yield from rig.type("generate with")
+    yield from rig.type("meshgpt gen")
     yield 0.5
     yield from rig.key("Return")
     yield 0.8
     yield from rig.shot("02_dialog")
     before = len(bpy.data.objects)
-    yield from rig.key("Return")
-    yield from rig.wait(lambda: len(bpy.data.objects) == before + 1, 40, "the mesh")
+    yield from rig.press(x - 52, y - 165)  # Enter would edit the prompt, where the pointer is over it
+    yield from rig.wait(lambda: len(bpy.data.objects) == before + 1, 120, "the mesh")
     yield 0.3
     assert part("jobs").current() is None and bpy.context.active_object.name == "Chair"
     yield from rig.key("ctrl+z")

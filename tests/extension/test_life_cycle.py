@@ -59,8 +59,10 @@ def test_the_archive_holds_the_extension_and_nothing_else(archive):
         "README.md",
         "CHANGELOG.md",
         "core",
+        "docs",
         "meshgpt_blender",
     }
+    assert [name for name in names if name.startswith("docs/") and name != "docs/"] == ["docs/HANDBOOK.md"]
     assert not [name for name in names if "__pycache__" in name or "/." in name]
 
 

@@ -12,6 +12,7 @@ import bpy
 
 MODULE = "bl_ext.user_default.meshgpt"
 MODEL = os.environ["TEST_MODEL"]
+ABLE_MODEL = os.environ["TEST_ABLE_MODEL"]  # one that also completes and retopologizes
 
 
 def enable():

@@ -42,9 +42,16 @@ for operator in (bpy.ops.meshgpt.check_python, bpy.ops.meshgpt.generate):
 packages = next(bare.glob("lib/python*/site-packages"))
 for folder in Path(numpy.__file__).parents[1].glob("numpy*"):
     (packages / folder.name).symlink_to(folder)
-for operator in (bpy.ops.meshgpt.check_python, bpy.ops.meshgpt.generate):
-    with refused("cannot import PyTorch", "pip install torch"):
-        operator()
+with refused("cannot import PyTorch", "pip install torch"):
+    bpy.ops.meshgpt.check_python()
+bpy.ops.meshgpt.dismiss()
+
+# NumPy is enough to generate; what takes more is refused.
+assert bpy.ops.meshgpt.generate(prompt="table", faces=30) == {"FINISHED"}
+assert jobs.device()["id"] == "numpy" and len(bpy.context.active_object.data.polygons) > 3
+with refused("cannot import PyTorch", "pip install torch"):
+    bpy.ops.meshgpt.reconstruct(model="meshgpt-autoencoder")
+assert bpy.ops.meshgpt.reconstruct() == {"FINISHED"}  # the lattice, with which the default model writes
 os.environ["MESHGPT_PYTHON"] = python
 assert bpy.ops.meshgpt.check_python() == {"FINISHED"}
 assert jobs.hello()["executable"] == python and jobs.device()["id"] == "cpu"
@@ -87,7 +94,8 @@ bpy.ops.meshgpt.cancel()
 job.wait()
 job.close()
 assert job.state is jobs.State.CANCELLED and not job.folder.exists() and names() == before and jobs.current() is None
-assert bpy.ops.meshgpt.free_memory() == {"FINISHED"} and client.current() is None
+if client.current() is not None:  # else it took too long to stop, and was ended
+    assert bpy.ops.meshgpt.free_memory() == {"FINISHED"} and client.current() is None
 
 # Results that wait for Object Mode can still be thrown away.
 job = jobs.start("generate", {"model": MODEL}, part("runtime").launch())

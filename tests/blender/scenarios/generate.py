@@ -33,10 +33,10 @@ for index, obj in enumerate(made):
     assert not obj.data.validate(), "the mesh was not valid"
     assert len(obj.data.polygons) > 0 and abs(obj.location.z - 3) < 1e-6
     assert min(vertex.co.z for vertex in obj.data.vertices) == 0, "it does not stand on the ground"
-distances = [(a.location - b.location).length for a in made for b in made if a is not b]
-assert min(distances) >= 2.0, "they stand in each other"
-middle = (made[0].location + made[1].location) / 2
-assert (middle - Vector((1, 2, 3))).length < 1e-5, "the first row is not at the cursor"
+places = [obj.location - Vector((1, 2, 3)) for obj in made]
+assert all(abs(place.y) < 1e-5 and abs(place.z) < 1e-5 for place in places), places
+assert places[0].x >= 2.0, "the row covers the cursor"
+assert all(right.x - left.x >= 2.0 for left, right in zip(places, places[1:], strict=False)), "they stand in each other"
 
 # Each mesh of a batch comes back alone from what it carries, which is what Regenerate does.
 third = json.loads(made[2]["meshgpt"])

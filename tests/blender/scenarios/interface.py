@@ -12,7 +12,7 @@ enable()
 icons = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
 source = Path(part("jobs").__file__).parent
 used = set()
-for path in source.rglob("*.py"):
+for path in set(source.rglob("*.py")) - set(source.glob("templates/*")):  # those define operators of their own
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             used |= {
@@ -20,7 +20,7 @@ for path in source.rglob("*.py"):
                 for word in node.keywords
                 if word.arg == "icon" and isinstance(word.value, ast.Constant)
             }
-            if getattr(node.func, "attr", "") == "operator":
+            if getattr(node.func, "attr", "") == "operator" and isinstance(node.args[0], ast.Constant):
                 module, name = node.args[0].value.split(".")
                 assert (
                     hasattr(getattr(bpy.ops, module), name) and getattr(getattr(bpy.ops, module), name).get_rna_type()

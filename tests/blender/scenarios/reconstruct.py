@@ -6,6 +6,12 @@ import json
 
 import bpy
 from _blender import MODEL, done, enable, names
+from mathutils import Matrix, Vector
+
+
+def same(one, other, tolerance=1e-5):
+    return max(abs(one[i][j] - other[i][j]) for i in range(4) for j in range(4)) < tolerance
+
 
 enable()
 bpy.ops.mesh.primitive_cube_add(size=2)
@@ -24,7 +30,12 @@ assert bpy.ops.meshgpt.reconstruct(model=MODEL) == {"FINISHED"}
 made = bpy.context.active_object
 assert made.name == "Crate Reconstructed" and names()[0] - before[0] == {made.name}
 bpy.context.view_layer.update()
-assert max(abs(made.matrix_world[i][j] - matrix[i][j]) for i in range(4) for j in range(4)) < 1e-5
+# It stands beside its source along X, else as it does.
+xs = [(obj.matrix_world @ Vector(corner)).x for obj in (cube, made) for corner in obj.bound_box]
+assert max(xs[:8]) < min(xs[8:]), xs
+offset = made.matrix_world.translation - matrix.translation
+assert abs(offset.x - 1.2 * (max(xs[:8]) - min(xs[:8]))) < 0.01 and abs(offset.y) + abs(offset.z) < 1e-5
+assert same(Matrix.Translation(-offset) @ made.matrix_world, matrix)
 assert len(made.data.polygons) == 12 and len(made.data.vertices) == 8
 for vertex in made.data.vertices:
     assert all(abs(abs(value) - 1) < 0.02 for value in vertex.co), tuple(vertex.co)
@@ -41,4 +52,20 @@ bpy.context.view_layer.objects.active = cube
 cube.modifiers.new("Array", "ARRAY").count = 2
 bpy.ops.meshgpt.reconstruct(model=MODEL)
 assert len(bpy.context.active_object.data.polygons) >= 20
+cube.modifiers.clear()
+
+# In its place when asked; with a parent that shears it, too.
+parent = bpy.data.objects.new("Parent", None)
+bpy.context.collection.objects.link(parent)
+parent.scale, parent.rotation_euler = (1, 3, 0.5), (0.4, 0.2, 0)
+cube.parent = parent
+bpy.context.view_layer.update()
+for beside in (False, True):
+    bpy.context.view_layer.objects.active = cube
+    bpy.ops.meshgpt.reconstruct(model=MODEL, beside=beside)
+    made = bpy.context.active_object
+    bpy.context.view_layer.update()
+    offset = made.matrix_world.translation - cube.matrix_world.translation
+    assert (offset.x > 1) == beside and abs(offset.y) + abs(offset.z) < 1e-4
+    assert same(Matrix.Translation(-offset) @ made.matrix_world, cube.matrix_world)
 done()

@@ -8,12 +8,20 @@ import time
 import bpy
 from _blender import MODULE, done, enable, part
 
+MENUS = (
+    "VIEW3D_MT_mesh_add",
+    "VIEW3D_MT_object",
+    "VIEW3D_MT_object_context_menu",
+    "VIEW3D_MT_edit_mesh",
+    "TEXT_MT_templates",
+)
+
 
 def state():
-    menus = ("VIEW3D_MT_mesh_add", "VIEW3D_MT_object", "VIEW3D_MT_object_context_menu")
     return {
         "types": {name for name in dir(bpy.types) if "meshgpt" in name.lower()},
         "scene": set(bpy.types.Scene.bl_rna.properties.keys()),
+        "object": set(bpy.types.Object.bl_rna.properties.keys()),
         "operators": set(dir(bpy.ops.meshgpt)),
         "handlers": {
             name: len(functions)
@@ -22,22 +30,24 @@ def state():
         },
         "menus": {
             name: len(getattr(bpy.types, name).draw._draw_funcs)
-            for name in menus
+            for name in MENUS
             if hasattr(getattr(bpy.types, name).draw, "_draw_funcs")
         },
+        "manuals": len(bpy.utils._manual_map),
     }
 
 
-for menu in ("VIEW3D_MT_mesh_add", "VIEW3D_MT_object", "VIEW3D_MT_object_context_menu"):
+for menu in MENUS:
     getattr(bpy.types, menu).append(print)  # Blender makes its list of drawing functions with the first one
 before = state()
 start = time.perf_counter()
 extension = enable()
 print(f"enable, imports included: {1000 * (time.perf_counter() - start):.1f} ms")
 registered = state()
-assert {"generate", "reconstruct", "cancel"} <= registered["operators"]
+assert {"generate", "complete", "reconstruct", "retopologize", "cancel"} <= registered["operators"]
 assert "meshgpt" in registered["scene"]
-assert sum(registered["menus"].values()) == sum(before["menus"].values()) + 3
+assert all(registered["menus"][menu] > before["menus"][menu] for menu in MENUS)
+assert registered["manuals"] == before["manuals"] + 1
 
 times = []
 for _ in range(5):

@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A checkpoint that the NumPy engine writes with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint import Checkpoint
+from ..errors import MeshGPTError
+from ..events import GeneratedMesh
+from ..model_files import read_config, read_labels
+from ..sampling_config import SamplingConfig
+from .model import light_transformer, writes
+from .sampler import LightSampler
+from .weights import read_weights
+
+FEW = 4  # meshes; docs/ARCHITECTURE.md has what was measured
+SET_UP = "Set up PyTorch, or choose another device."
+
+
+def writing_device(path: Path, device: str, meshes: int) -> str | None:
+    """The device on which the model in a folder writes so many meshes best, of those that `device` leaves open; None:
+    the best that PyTorch has. "auto" leaves all open, "cpu" both ways to use the processor.
+
+    Without PyTorch it is NumPy's, if the model can be written with that; so it is for a few meshes, which come sooner
+    and faster, whatever GPU there may be: theirs is the time of many small calls.
+    """
+    if device in ("auto", "cpu") and (0 < meshes <= FEW or find_spec("torch") is None) and writes(read_config(path)):
+        return "numpy"
+    return None if device == "auto" else device
+
+
+class LightCheckpoint(Checkpoint):
+    """A loaded model without PyTorch: it generates, completes and follows surfaces, and no more."""
+
+    device = "numpy"
+
+    def _sampler(
+        self,
+        prompts: Sequence[str],
+        asked: dict[str, Any],
+        seeds: Sequence[int],
+        settings: SamplingConfig,
+        cap: int,
+        draft: Checkpoint | None,
+    ) -> LightSampler:
+        if draft is not None:
+            raise MeshGPTError("Without PyTorch no smaller model can guess ahead.", SET_UP)
+        model = self._generator()
+        wishes = [model.asked(prompt, **asked) for prompt in prompts]
+        return LightSampler(model, wishes, seeds, settings, cap, prompts)
+
+    def _ranking(self) -> Callable[..., GeneratedMesh]:
+        raise MeshGPTError("Without PyTorch the best of several cannot be chosen.", SET_UP)
+
+
+def load_light(path: Path) -> LightCheckpoint:
+    """Load the checkpoint in a folder; raises MeshGPTError for one that needs PyTorch, or is damaged."""
+    config = read_config(path)
+    if not writes(config):
+        raise MeshGPTError(f'The model "{path.name}" needs PyTorch.', SET_UP)
+    labels = read_labels(path, config["kind"])
+    model = light_transformer(read_weights(path), config, labels, path.name)
+    return LightCheckpoint(path, config, model.tokenizer, model, labels)

@@ -6,9 +6,10 @@ import bpy
 
 from ... import __package__ as ADDON
 from ...core.model_list import CheckpointInfo
-from .. import jobs, models, runtime, worker_client
+from .. import jobs, models, runtime, torch_setup, worker_client
 from .panels import Panel
 from .text import wrapped
+from .torch_setup import draw_running
 
 
 class MESHGPT_PT_models(Panel, bpy.types.Panel):
@@ -40,13 +41,16 @@ class MESHGPT_PT_status(Panel, bpy.types.Panel):
         column = layout.column(align=True)
         if device is not None and worker is not None:
             wrapped(column, context, runtime.describe_device(device), icon="MEMORY")
+            wrapped(column, context, runtime.describe_note(device), icon="INFO")
         if job is not None:
             column.label(text=job.text, icon="SORTTIME")
         elif worker is not None:
             column.label(text="Ready for the next job", icon="CHECKMARK")
         else:
             column.label(text="Not running, uses no memory", icon="BLANK1")
-        if runtime.lacks_torch():
+        if torch_setup.current() is not None:
+            draw_running(layout, context, torch_setup.current())
+        elif runtime.lacks_torch():
             text = "Works without PyTorch, on the processor. GPUs, training and autoencoders need it"
             wrapped(layout, context, text, icon="INFO")
             layout.operator("meshgpt.set_up_torch", icon="IMPORT")

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core import protocol
 from ..core.errors import MeshGPTError
@@ -121,7 +123,8 @@ class Job:
             self.state = State.CANCELLED
         elif not self.client.ready and now - self.client.started > READY_SECONDS:
             self.client.kill()
-            self._fail(f'"{self.client.launch.python}" does not answer.', "Is it a Python? See the preferences.")
+            text = rpt_('"{path}" does not answer.').format(path=self.client.launch.python)
+            self._fail(text, "Is it a Python? See the preferences.")
 
     def wait(self) -> None:
         """Block until the job is finished; Ctrl+C cancels it."""
@@ -185,10 +188,14 @@ class Job:
             self.face_counts[row] = self.face_counts.get(row, 0) + 1
         self.new_faces.append((arrays["rows"], arrays["triangles"]))
         total = sum(self.face_counts.values())
-        asked = f" of about {self.args['faces'] * self.rows}" if self.args.get("faces") else ""
-        self.text = self.stage + (f"{total}{asked} faces" if total != 1 else "1 face")
+        if self.args.get("faces"):
+            text = iface_("{count} of about {asked} faces").format(count=total, asked=self.args["faces"] * self.rows)
+        else:
+            text = iface_("{count} faces").format(count=total) if total != 1 else iface_("1 face")
+        self.text = self.stage + text
         if (left := self.seconds_left()) is not None:
-            self.text += f", {left:.0f} s left" if left < 60 else f", {left / 60:.0f} min left"
+            span = iface_("{count} s left") if left < 60 else iface_("{count} min left")
+            self.text += ", " + span.format(count=f"{left if left < 60 else left / 60:.0f}")
 
     def _take_error(self, event: dict[str, Any]) -> None:
         if self.state is State.CANCELLING or event["kind"] == protocol.CANCELLED:
@@ -209,12 +216,14 @@ class Job:
         last = self.client.log_text(1).strip()
         if not self.client.ready:
             self._fail(
-                f'The Python at "{self.client.launch.python}" cannot run the model: {last or "it ended at once"}.',
+                rpt_('The Python at "{path}" cannot run the model: {reason}.').format(
+                    path=self.client.launch.python, reason=last or rpt_("it ended at once")
+                ),
                 "Install PyTorch, NumPy and safetensors there, or choose another Python in the preferences.",
             )
         else:
-            reason = f"exit code {self.client.returncode}"
-            self._fail(f"The process of the model ended unexpectedly ({reason}).", COPY_LOG)
+            text = rpt_("The process of the model ended unexpectedly (exit code {code}).")
+            self._fail(text.format(code=self.client.returncode), COPY_LOG)
 
     def _fail(self, message: str, hint: str) -> None:
         self.state, self.error = State.FAILED, MeshGPTError(message, hint)

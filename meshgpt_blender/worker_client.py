@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The worker process seen from Blender: start it, send requests, collect its events, end it. Knows no bpy."""
+"""The worker process seen from Blender: start it, send requests, collect its events, end it."""
 
 import atexit
 import contextlib
@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core import protocol
 from ..core.errors import MeshGPTError
@@ -86,7 +88,9 @@ class WorkerClient:
                 )
         except OSError as error:
             raise MeshGPTError(
-                f'The Python at "{launch.python}" cannot be started ({error.strerror or error}).',
+                rpt_('The Python at "{path}" cannot be started ({reason}).').format(
+                    path=launch.python, reason=error.strerror or error
+                ),
                 "Choose another one in the preferences of MeshGPT.",
             ) from error
         threading.Thread(target=self._read, args=(self._process,), name="meshgpt-worker", daemon=True).start()
@@ -210,7 +214,7 @@ def _new_log(data_dir: Path) -> Path:
         path.touch()
     except OSError as error:
         raise MeshGPTError(
-            f'The data folder "{data_dir}" cannot be written ({error.strerror}).',
+            rpt_('The data folder "{path}" cannot be written ({reason}).').format(path=data_dir, reason=error.strerror),
             "Choose another one in the preferences of MeshGPT.",
         ) from error
     return path

@@ -7,10 +7,11 @@ from typing import Any
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, CollectionProperty, IntProperty, PointerProperty, StringProperty
 from mathutils import Vector
 
-from .. import cli, jobs, mesh_io, models, preview, provenance, runtime, transfer
+from .. import jobs, mesh_files, mesh_io, models, preview, provenance, runtime, transfer
 from ..source_operator import SourceOperator, ToolProperties
 
 SUFFIXES = (".obj", ".ply", ".stl", ".glb")  # of files that can be dropped
@@ -123,7 +124,7 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
                 names.append(source.name)
             self.state[place] = (source, numbers[same])
         args = {name: getattr(self, name) for name in self.asked if name not in ("model", "attempts")}
-        args |= {"best_of": self.attempts, "model": self.model or None, "names": names}
+        args |= self.sampling() | {"best_of": self.attempts, "model": self.model or None, "names": names}
         args |= {"rows": len(names) * self.count * self.attempts}
         return jobs.start("retopologize", args, runtime.launch(), arrays)
 
@@ -170,16 +171,18 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
     def _tell(self, made: list[bpy.types.Object], meshes: list[jobs.ResultMesh], notes: list[str]) -> set[str]:
         worst = max(made, key=lambda obj: provenance.read(obj)["mean_error_share"])
         found = provenance.read(worst)
-        many = f"{len(made)} meshes, the farthest one is" if len(made) > 1 else f"{found['faces_out']} faces,"
-        text = f"MeshGPT: {many} {provenance.distance(found)}"
+        text = rpt_("MeshGPT: {faces} faces, {distance}")
+        if len(made) > 1:
+            text = rpt_("MeshGPT: {count} meshes, the farthest one is {distance}")
+        parts = [text.format(count=len(made), faces=found["faces_out"], distance=provenance.distance(found))]
         far = found["mean_error_share"] > FAR
         if far:
-            text += f"; {ADVICE}"
+            parts.append(rpt_(ADVICE))
         cut = sum(not mesh.ended for mesh in meshes)
         if cut:
-            text += f"; {cut} incomplete: the model did not end them"
-        text = "; ".join([text, *dict.fromkeys(notes)])
-        self.report({"WARNING"} if far or cut or notes else {"INFO"}, text)
+            parts.append(rpt_("{count} incomplete: the model did not end them").format(count=cut))
+        parts += dict.fromkeys(notes)
+        self.report({"WARNING"} if far or cut or notes else {"INFO"}, "; ".join(parts))
         return {"FINISHED"}
 
 
@@ -239,9 +242,10 @@ class MESHGPT_OT_retopologize_file(bpy.types.Operator):
         before = set(bpy.data.objects)
         for path in paths:
             if path.suffix.lower() not in SUFFIXES or not path.is_file():
-                self.report({"ERROR"}, f'"{path.name}" is no mesh file that can be read: {", ".join(SUFFIXES)}.')
+                text = rpt_('"{name}" is no mesh file that can be read: {kinds}.')
+                self.report({"ERROR"}, text.format(name=path.name, kinds=", ".join(SUFFIXES)))
                 return {"CANCELLED"}
-            cli.IMPORTERS[path.suffix.lower()](str(path))
+            mesh_files.IMPORTERS[path.suffix.lower()](str(path))
         mesh_io.select(context, [obj for obj in bpy.data.objects if obj not in before and obj.type == "MESH"])
         if not _sources(context):
             self.report({"ERROR"}, "There is no mesh in that file.")

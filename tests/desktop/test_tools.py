@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Complete from a selection in Edit Mode, its variants, and Retopologize with two materials; both undone. The pictures are
+"""Complete from a selection in Edit Mode, with variants, and Retopologize with two materials. The pictures are
 the handbook's. Run by tests/desktop/run.sh.
 """
 

@@ -21,6 +21,7 @@ from .errors import MeshGPTError
 PROTOCOL_VERSION = 1
 LONGEST_LINE = 2**24  # bytes; a mesh goes through a file, and a prompt of 100 kB is 600 kB at most as ASCII
 MOST_BYTES = 2**32  # of the arrays in a file, unpacked
+JOB_FOLDER = "meshgpt-"  # how the name of a job's temporary folder begins; the worker deletes it when Blender is gone
 _KINDS = {"id": int | str, "event": str}
 
 # Operations Blender asks for.
@@ -41,6 +42,7 @@ MESH = "mesh"
 RESULT = "result"
 ERROR = "error"
 LOG = "log"
+ALIVE = "alive"  # of no request: a sign of life while one runs
 # Made by the client itself when the worker's output ends.
 CLOSED = "closed"
 

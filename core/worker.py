@@ -3,26 +3,34 @@
 """The process that runs the model for Blender: requests come in and events go out as JSON lines (see protocol.py).
 
 What can be asked for is in operations.py. The worker stops between two faces when cancelled, and ends when its standard
-input closes, so that no worker outlives the Blender that started it.
+input closes, so that no worker outlives the Blender that started it. While a request runs, it gives a sign of life
+every few seconds: a process that is frozen gives none, one that loads a large model does.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import queue
+import shutil
+import signal
 import sys
 import threading
+import time
 import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from . import protocol
-from .environment import MissingPackageError, default_threads
+from .environment import default_threads
 from .errors import Cancelled, MeshGPTError
+from .explanations import explain
 from .operations import Operations, identity
 
-OUT_OF_MEMORY = ("outofmemory", "out of memory", "allocate memory")
 EXIT_GRACE = 3.0  # seconds a request may still run after Blender is gone
+BEAT_SECONDS = 2.0  # between two signs of life while a request runs
 
 
 class Connection:
@@ -33,6 +41,8 @@ class Connection:
         self._lock = threading.Lock()
         self._cancelled: set[Any] = set()
         self._closed = threading.Event()
+        self._busy = threading.Event()
+        self._folder: Path | None = None
         self.requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
     def send(self, job: Any, event: str, **fields: Any) -> None:
@@ -45,14 +55,49 @@ class Connection:
         except (OSError, ValueError):  # Blender is gone: nobody left to tell
             self._closed.set()
 
-    def fail(self, job: Any, error: BaseException) -> None:
-        kind, message, hint = explain(error)
-        if kind == protocol.INTERNAL:
-            traceback.print_exception(error, file=sys.stderr)
+    def fail(self, job: Any, error: BaseException, args: Any = None) -> None:
+        """Send an error in a request with these arguments."""
+        kind, message, hint = explain(error, args)
+        if kind in (protocol.INTERNAL, protocol.MEMORY):
+            with contextlib.suppress(OSError):
+                traceback.print_exception(error, file=sys.stderr)
         self.send(job, protocol.ERROR, kind=kind, message=message, hint=hint)
 
+    @property
+    def closed(self) -> bool:
+        """Whether Blender is gone."""
+        return self._closed.is_set()
+
     def is_cancelled(self, job: Any) -> bool:
-        return self._closed.is_set() or job in self._cancelled
+        return self.closed or job in self._cancelled
+
+    @contextlib.contextmanager
+    def serving(self, args: Any) -> Iterator[None]:
+        """While a request with these arguments runs, give signs of life."""
+        folder = Path(str(args.get("folder") or "") if isinstance(args, dict) else "")
+        if folder.name.startswith(protocol.JOB_FOLDER):
+            self._folder = folder
+        self._busy.set()
+        try:
+            yield
+        finally:
+            self._busy.clear()
+
+    def beat(self) -> None:
+        """Body of the thread that gives them."""
+        while True:
+            self._busy.wait()
+            time.sleep(BEAT_SECONDS)
+            if self._busy.is_set():
+                self.send(None, protocol.ALIVE)
+
+    def end(self) -> NoReturn:
+        """End the process; where Blender went first, what it would have deleted goes too."""
+        if self.closed and self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        os._exit(0)  # the reader thread holds the lock of stdin, which the interpreter's own way out would wait for
 
     def read(self) -> None:
         """Body of the reader thread: until the input ends, sort lines into requests and cancellations."""
@@ -72,7 +117,7 @@ class Connection:
                 self.requests.put(message)
         self._closed.set()
         self.requests.put(None)
-        end = threading.Timer(EXIT_GRACE, os._exit, (0,))  # for a request that does not look at its flag in time
+        end = threading.Timer(EXIT_GRACE, self.end)  # for a request that does not look at its flag in time
         end.daemon = True
         end.start()
 
@@ -95,42 +140,20 @@ class Worker:
             if request is None:
                 return
             self._serve(request)
-            if request.get("op") == protocol.SHUTDOWN:
+            if request.get("op") == protocol.SHUTDOWN or self.connection.closed:
                 return
 
     def _serve(self, request: dict[str, Any]) -> None:
-        job = request.get("id")
+        job, args = request.get("id"), request.get("args")
         try:
             if self.connection.is_cancelled(job):
                 raise Cancelled()
-            result = self.operations.run(job, request.get("op"), request.get("args"))
+            with self.connection.serving(args):
+                result = self.operations.run(job, request.get("op"), args)
         except Exception as error:
-            self.connection.fail(job, error)
+            self.connection.fail(job, error, args)
         else:
             self.connection.send(job, protocol.RESULT, **result)
-
-
-def explain(error: BaseException) -> tuple[str, str, str]:
-    """Kind, message and hint of an error, in words for a user."""
-    text = str(error).splitlines()[0] if str(error) else ""
-    if isinstance(error, Cancelled):
-        return protocol.CANCELLED, error.message, error.hint
-    if isinstance(error, MissingPackageError):
-        return protocol.SETUP, error.message, error.hint
-    if isinstance(error, MeshGPTError):
-        return protocol.USER, error.message, error.hint
-    words = f"{type(error).__name__} {text}".lower()
-    if isinstance(error, MemoryError) or any(sign in words for sign in OUT_OF_MEMORY):
-        return (
-            protocol.MEMORY,
-            "The device ran out of memory.",
-            "Generate fewer meshes at once or smaller ones, close other programs, or choose the CPU in Preferences.",
-        )
-    return (
-        protocol.INTERNAL,
-        f"The model stopped with an unexpected error ({type(error).__name__}: {text}).",
-        "The log says more.",
-    )
 
 
 def claim_stdout() -> BinaryIO:
@@ -152,11 +175,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # Before torch is imported: threads that spin while they wait would take the cores Blender draws with.
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     os.environ["OMP_NUM_THREADS"] = str(default_threads())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches both processes: Blender's cancels
     connection = Connection(sys.stdin.buffer, claim_stdout())
-    threading.Thread(target=connection.read, name="requests", daemon=True).start()
+    for body in (connection.read, connection.beat):
+        threading.Thread(target=body, daemon=True).start()
     Worker(connection).run(options.idle)
-    sys.stderr.flush()
-    os._exit(0)  # the reader thread holds the lock of stdin, which the interpreter's own way out would wait for
+    connection.end()
 
 
 if __name__ == "__main__":

@@ -91,9 +91,13 @@ class JobOperator:
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        if not job.finished:
-            job.update(BUDGET)
-        self._show(context)
+        try:
+            if not job.finished:
+                job.update(BUDGET)
+            self._show(context)
+        except BaseException:  # a mistake of ours must not leave a job that no other can follow
+            self.cancel(context)
+            raise
         if not job.finished:
             return {"PASS_THROUGH"}
         if job.state is jobs.State.DONE and context.mode not in self.modes:

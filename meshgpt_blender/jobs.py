@@ -3,6 +3,7 @@
 """The one job that may run at a time: its state, progress and results. Keeps no reference to anything of Blender's."""
 
 import contextlib
+import errno
 import shutil
 import tempfile
 import time
@@ -15,12 +16,17 @@ import numpy as np
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from ..core import protocol
-from ..core.errors import MeshGPTError
+from ..core import __version__, protocol
+from ..core.errors import MeshGPTError, one_line
+from ..core.explanations import full_disk, smaller
+from ..core.mesh import TriangleMesh
 from . import worker_client
 
 CANCEL_SECONDS = 0.4  # what a worker gets to stop by itself; while it writes faces, it looks after each
 READY_SECONDS = 60.0  # what a Python gets to start, before torch: slow disks, virus scanners
+QUIET_SECONDS = 20.0  # without a sign of life, which comes every two seconds: the user is told
+FROZEN_SECONDS = 300.0  # the same: the worker is ended; a driver or a slow disk may hold up all of a process for long
+AWAY_SECONDS = 5.0  # between two looks at the worker: Blender itself was held up, by a render or because it slept
 TYPICAL_FACES = 160  # for the progress bar, when no face count was asked for
 ESTIMATE_AFTER = 1.0  # seconds of faces before the time left is told
 COPY_LOG = "Copy Log in the MeshGPT tab has the details."
@@ -66,15 +72,18 @@ class Job:
     result: dict[str, Any] = field(default_factory=dict)
     error: MeshGPTError | None = None
     _deadline: float = 0.0
-    _reused: bool = False  # the worker had served others before
     _silent: bool = True  # nothing was heard about this job yet
+    _restarted: bool = False
+    _looked: float = 0.0  # when `update` last did
+    _covered: str | None = None  # the text that the one about a quiet worker stands in for
 
     def __post_init__(self) -> None:
-        self._reused = self.client.ready
         self._send()
 
     def _send(self) -> None:
         """Ask the worker, first for its name where it is new."""
+        self.client.heard = self._looked = time.monotonic()
+        self.hello = None
         if self.op == protocol.HELLO:
             self.id = self.hello = self.client.send(self.op, self.args)
             return
@@ -110,21 +119,40 @@ class Job:
 
     def update(self, seconds: float, block: bool = False) -> None:
         """Take in what the worker said, for at most `seconds`."""
+        if time.monotonic() - self._looked > AWAY_SECONDS:
+            self.client.heard = time.monotonic()
         for event in self.client.drain(seconds, block):
             try:
                 self._take(event)
-            except MeshGPTError as error:  # a file of the worker's cannot be read
-                self._fail(error.message, error.hint)
+            except MeshGPTError as error:  # a file of the worker's cannot be read, or none can be started again
+                self._give_up(error.message, error.hint)
+            except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+                self._give_up("The process of the model sent something that makes no sense.", COPY_LOG)
             if self.finished:
                 return
-        now = time.monotonic()
+        now = self._looked = time.monotonic()
         if self.state is State.CANCELLING and now > self._deadline:
             self.client.kill()  # it did not stop: a long load, a stuck driver
             self.state = State.CANCELLED
-        elif not self.client.ready and now - self.client.started > READY_SECONDS:
-            self.client.kill()
-            text = rpt_('"{path}" does not answer.').format(path=self.client.launch.python)
-            self._fail(text, "Is it a Python? See the preferences.")
+        elif not self.client.ready:
+            if now - self.client.started > READY_SECONDS:
+                text = rpt_('"{path}" does not answer.').format(path=self.client.launch.python)
+                self._give_up(text, "Is it a Python? See the preferences.")
+        elif self.state is State.RUNNING:
+            self._listen(now - self.client.heard)
+
+    def _listen(self, silence: float) -> None:
+        """Tell the user when the worker gives no sign of life for long, and end it when that goes on."""
+        if silence > FROZEN_SECONDS:
+            text = rpt_("The process of the model was frozen for {count} s, and was ended.")
+            self._give_up(text.format(count=round(silence)), COPY_LOG)
+        elif silence > QUIET_SECONDS:
+            if self._covered is None:
+                self._covered = self.text
+            text = iface_("The model has not answered for {count} s: wait, or cancel")
+            self.text = text.format(count=round(silence))
+        elif self._covered is not None:
+            self.text, self._covered = self._covered, None
 
     def wait(self) -> None:
         """Block until the job is finished; Ctrl+C cancels it."""
@@ -156,37 +184,59 @@ class Job:
         kind = event.get("event")
         if kind == protocol.CLOSED:
             self._worker_ended()
-        elif kind == protocol.RESULT and event.get("id") == self.hello:
+        elif kind == protocol.READY:
+            self._check_version(event)
+        elif kind == protocol.RESULT and self.hello is not None and event.get("id") == self.hello:
             _remember(event)
         if event.get("id") != self.id:
             return
-        self._silent = False
+        self._silent, self._covered = False, None
         if kind == protocol.PROGRESS and self.state is State.RUNNING:
-            self.text, self.stage = event["text"], event.get("stage", "")
+            self.text, self.stage = one_line(event["text"], 200), one_line(event.get("stage", ""), 200)
         elif kind == protocol.FACE and self.state is State.RUNNING:
-            self._take_faces(event["path"])
+            self._take_faces(self._file(event))
         elif kind == protocol.MESH and self.state is State.RUNNING:
-            arrays = protocol.read_arrays(event["path"])
-            mesh = ResultMesh(
-                event["row"], arrays["vertices"], arrays["faces"], event.get("ended", True), event["provenance"]
+            arrays = protocol.read_arrays(self._file(event), "vertices", "faces")
+            mesh = TriangleMesh(arrays["vertices"], arrays["faces"])  # which looks at the numbers
+            about = dict(event["provenance"])
+            self.meshes.append(
+                ResultMesh(int(event["row"]), mesh.vertices, mesh.faces, bool(event.get("ended", True)), about)
             )
-            self.meshes.append(mesh)
         elif kind == protocol.RESULT:
-            self.result = event
-            self.state = State.CANCELLED if self.state is State.CANCELLING else State.DONE
-            _remember(event)
+            self._take_result(event)
         elif kind == protocol.ERROR:
             self._take_error(event)
 
-    def _take_faces(self, path: str) -> None:
-        arrays = protocol.read_arrays(path)
+    def _file(self, event: dict[str, Any]) -> Path:
+        """The file that an event names; there are none outside of the job's folder."""
+        return self.folder / Path(event["path"]).name
+
+    def _take_result(self, event: dict[str, Any]) -> None:
+        if self.state is State.CANCELLING:
+            self.state = State.CANCELLED
+            return
+        if self.op != protocol.HELLO and not 0 < event["meshes"] == len(self.meshes):
+            raise ValueError("Meshes are missing")
+        _remember(event)
+        self.result, self.state = event, State.DONE
+
+    def _check_version(self, event: dict[str, Any]) -> None:
+        """A worker runs what is on the disk, Blender what it has loaded: they differ after an update."""
+        if event.get("protocol") != protocol.PROTOCOL_VERSION or event.get("version") != __version__:
+            self._give_up("MeshGPT was updated while Blender was running.", "Save your work, and start Blender again.")
+
+    def _take_faces(self, path: Path) -> None:
+        arrays = protocol.read_arrays(path, "rows", "triangles")
         with contextlib.suppress(OSError):
-            Path(path).unlink()
+            path.unlink()
+        rows, triangles = arrays["rows"], arrays["triangles"]
+        if rows.dtype.kind != "i" or triangles.shape != (*rows.shape, 3, 3) or not np.isfinite(triangles).all():
+            raise ValueError("These are no faces")
         if self.first_face is None:
             self.first_face = time.monotonic() - self.started
-        for row in arrays["rows"].tolist():
+        for row in rows.tolist():
             self.face_counts[row] = self.face_counts.get(row, 0) + 1
-        self.new_faces.append((arrays["rows"], arrays["triangles"]))
+        self.new_faces.append((rows, triangles))
         total = sum(self.face_counts.values())
         if self.args.get("faces"):
             text = iface_("{count} of about {asked} faces").format(count=total, asked=self.args["faces"] * self.rows)
@@ -198,35 +248,42 @@ class Job:
             self.text += ", " + span.format(count=f"{left if left < 60 else left / 60:.0f}")
 
     def _take_error(self, event: dict[str, Any]) -> None:
-        if self.state is State.CANCELLING or event["kind"] == protocol.CANCELLED:
+        if self.state is State.CANCELLING or event.get("kind") == protocol.CANCELLED:
             self.state = State.CANCELLED
             return
-        hint = COPY_LOG if event["kind"] == protocol.INTERNAL else event["hint"]
+        hint = COPY_LOG if event.get("kind") == protocol.INTERNAL else event["hint"]
         self._fail(event["message"], hint)
 
     def _worker_ended(self) -> None:
+        code = self.client.returncode
         if self.state is State.CANCELLING:
             self.state = State.CANCELLED
-            return
-        if self._silent and self._reused:  # it ended, idle, just before this request could reach it
-            self._reused = False
-            self.client = worker_client.shared(self.client.launch)
-            self._send()
-            return
-        last = self.client.log_text(1).strip()
-        if not self.client.ready:
+        elif not self.client.ready and (code is None or code >= 0):
+            last = self.client.log_text(1).strip()
             self._fail(
                 rpt_('The Python at "{path}" cannot run the model: {reason}.').format(
                     path=self.client.launch.python, reason=last or rpt_("it ended at once")
                 ),
                 "Install PyTorch, NumPy and safetensors there, or choose another Python in the preferences.",
             )
+        elif self._silent and not self._restarted:  # idle just before this request reached it, or killed at its start
+            self._restarted = True
+            self.client = worker_client.shared(self.client.launch)
+            self._send()
+        elif code == -9:  # SIGKILL; Windows has no such codes
+            message = "The system has ended the process of the model: memory may have run out."
+            self._fail(message, smaller(self.args) + ".")
         else:
             text = rpt_("The process of the model ended unexpectedly (exit code {code}).")
-            self._fail(text.format(code=self.client.returncode), COPY_LOG)
+            self._fail(text.format(code=code), COPY_LOG)
+
+    def _give_up(self, message: str, hint: str) -> None:
+        """Fail, and end a worker that cannot be relied on."""
+        self.client.kill()
+        self._fail(message, hint)
 
     def _fail(self, message: str, hint: str) -> None:
-        self.state, self.error = State.FAILED, MeshGPTError(message, hint)
+        self.state, self.error = State.FAILED, MeshGPTError(str(message), str(hint))
 
 
 _current: Job | None = None
@@ -247,16 +304,16 @@ def start(op: str, args: dict[str, Any], launch: worker_client.Launch, arrays: d
     folder = None
     try:
         client = worker_client.shared(launch)
-        folder = Path(tempfile.mkdtemp(prefix="meshgpt-"))
+        folder = Path(tempfile.mkdtemp(prefix=protocol.JOB_FOLDER))
         args = args | {"folder": str(folder)}
         if arrays:
             args["path"] = str(protocol.write_arrays(folder / "input.npz", **arrays))
         job = Job(op, args, client, folder)
-    except MeshGPTError as error:
-        _problem = error
+    except (MeshGPTError, OSError) as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-        raise
+        _problem = error if isinstance(error, MeshGPTError) else _no_folder(error)
+        raise _problem from error
     _current = job
     return job
 
@@ -300,10 +357,22 @@ def abandon() -> None:
     _problem = _device = _hello = None
 
 
+def _no_folder(error: OSError) -> MeshGPTError:
+    """Why a job has no folder for its files."""
+    if error.errno == errno.ENOSPC:
+        return MeshGPTError(*full_disk())
+    return MeshGPTError(
+        f"The folder for temporary files cannot be written ({error.strerror}).",
+        "See Temporary Files in the preferences.",
+    )
+
+
 def _remember(event: dict[str, Any]) -> None:
     global _device, _hello
+    devices = event["devices"] if "packages" in event else [event["device"]] if event.get("device") else []
+    if not all(isinstance(device[name], str) for device in devices for name in ("id", "name")):
+        raise ValueError("These are no devices")
     if "packages" in event:
         _hello = event
-        _device = next(iter(event["devices"]), None)
-    elif event.get("device"):
-        _device = event["device"]
+    if devices:
+        _device = devices[0]

@@ -102,11 +102,12 @@ def _delete_others(mesh: bpy.types.Mesh, kept: np.ndarray) -> np.ndarray:
     """
     numbers = np.full(len(mesh.vertices), -1)
     with _Edited(mesh) as edited:
+        before = list(edited.verts)  # their own `index` is not kept while others are deleted
         others = [face for face, keep in zip(edited.faces, kept.tolist(), strict=True) if not keep]
         bmesh.ops.delete(edited, geom=others, context="FACES_ONLY")
         bmesh.ops.delete(edited, geom=[edge for edge in edited.edges if not edge.link_faces], context="EDGES")
         bmesh.ops.delete(edited, geom=[vertex for vertex in edited.verts if not vertex.link_faces], context="VERTS")
-        left = [vertex.index for vertex in edited.verts]
+        left = [number for number, vertex in enumerate(before) if vertex.is_valid]
     numbers[left] = np.arange(len(left))
     return numbers
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core import protocol
 from ..core.errors import MeshGPTError
-from ..core.setup.store import private_folder
+from .worker_log import WorkerLog
 
 EXTENSION = Path(__file__).resolve().parent.parent
-KEPT_LOGS = 5
+EXIT_SECONDS = 5.0  # what a process gets to end that was killed or has closed its output
 # Runs under any Python the user names, so it uses nothing that old ones could not parse. The worker's own folder comes
 # first in the search path, and the current directory never is in it.
 BOOT = (
@@ -59,10 +59,11 @@ class WorkerClient:
         """Start the process; raises MeshGPTError when that is impossible."""
         self.launch = launch
         self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self.started = time.monotonic()
+        self.started = self.heard = time.monotonic()
         self.ready = False
         self._ids = itertools.count(1)
-        self._log = _new_log(launch.data_dir)
+        self._log = WorkerLog(launch.data_dir)
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         command = [
             launch.python,
             *launch.flags,
@@ -76,16 +77,15 @@ class WorkerClient:
         if launch.idle_seconds:
             command += ["--idle", str(launch.idle_seconds)]
         try:
-            with open(self._log, "ab") as log:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    cwd=launch.data_dir,  # never the extension's folder: Windows locks a process's directory
-                    env=_environment(launch),
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-                )
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=launch.data_dir,  # never the extension's folder: Windows locks a process's directory
+                env=_environment(launch),
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
         except OSError as error:
             raise MeshGPTError(
                 rpt_('The Python at "{path}" cannot be started ({reason}).').format(
@@ -93,7 +93,15 @@ class WorkerClient:
                 ),
                 "Choose another one in the preferences of MeshGPT.",
             ) from error
-        threading.Thread(target=self._read, args=(self._process,), name="meshgpt-worker", daemon=True).start()
+        self._logging = self._thread(self._keep_log)
+        self._thread(self._read)
+        self._thread(self._write)
+
+    def _thread(self, body: Callable[[], None]) -> threading.Thread:
+        """A thread that works for the process; none touches anything of Blender."""
+        thread = threading.Thread(target=body, name="meshgpt-worker", daemon=True)
+        thread.start()
+        return thread
 
     @property
     def alive(self) -> bool:
@@ -104,38 +112,53 @@ class WorkerClient:
         return self._process.poll()
 
     def send(self, op: str, args: dict[str, Any] | None = None) -> int:
-        """Send a request and return its id; a worker that is gone shows in its `closed` event, not here."""
+        """Send a request and return its id, at once; a worker that is gone shows in its `closed` event, not here."""
         number = next(self._ids)
-        with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write(protocol.encode_line({"id": number, "op": op, "args": args or {}}))
-            self._process.stdin.flush()
+        self._outgoing.put(protocol.encode_line({"id": number, "op": op, "args": args or {}}))
         return number
 
     def log_text(self, lines: int = 200) -> str:
         """The end of what the worker printed."""
-        try:
-            text = self._log.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+        return self._log.tail(lines)
 
     def kill(self) -> None:
         """End the process now; its memory is free when this returns."""
-        with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.close()
         self._process.kill()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in a driver: the system ends it when it can
+            self._process.wait(EXIT_SECONDS)
+        self._outgoing.put(None)
 
-    def _read(self, process: subprocess.Popen) -> None:
-        """Body of the reader thread: parses lines, touches nothing of Blender."""
-        with process.stdout:
-            for line in process.stdout:
+    def _write(self) -> None:
+        """Send what waits: a worker that is frozen, or does not read yet, holds up this thread and not Blender."""
+        with contextlib.suppress(OSError, ValueError), self._process.stdin as stream:
+            while (line := self._outgoing.get()) is not None:
+                stream.write(line)
+                stream.flush()
+
+    def _read(self) -> None:
+        """Take in the worker's lines; what is no message was printed by something, and goes to the log."""
+        with self._process.stdout as stream:
+            for line in protocol.read_lines(stream):
+                self.heard = time.monotonic()
                 try:
-                    self.events.put(protocol.decode_line(line))
+                    event = protocol.decode_line(line)
                 except MeshGPTError:
-                    self.events.put({"event": protocol.LOG, "text": line.decode("utf-8", "replace").rstrip()})
-        process.wait()
+                    self._log.write(line[:1000].rstrip(b"\n") + b"\n")
+                    continue
+                if event.get("event") not in (protocol.ALIVE, protocol.CLOSED):
+                    self.events.put(event)
+        try:
+            self._process.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:  # it can say nothing any more
+            self.kill()
+        self._outgoing.put(None)
+        self._logging.join(EXIT_SECONDS)
         self.events.put({"event": protocol.CLOSED})
+
+    def _keep_log(self) -> None:
+        with self._process.stderr as stream:
+            while text := stream.read1():
+                self._log.write(text)
 
     def drain(self, seconds: float, block: bool = False) -> Iterator[dict[str, Any]]:
         """Events for at most `seconds`; without `block` it ends when none is waiting."""
@@ -199,25 +222,3 @@ def _environment(launch: Launch) -> dict[str, str]:
         environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))
         environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 30))
     return environment
-
-
-def _new_log(data_dir: Path) -> Path:
-    """A fresh log file; only the newest few of earlier sessions are kept."""
-    folder = data_dir / "logs"
-    try:
-        private_folder(folder)
-        old = sorted(folder.glob("worker-*.log"), key=lambda path: path.stat().st_mtime)
-        for path in old[: -(KEPT_LOGS - 1)]:
-            with contextlib.suppress(OSError):  # Windows keeps the log of a running worker locked
-                path.unlink()
-        path = folder / f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{next(_log_numbers)}.log"
-        path.touch()
-    except OSError as error:
-        raise MeshGPTError(
-            rpt_('The data folder "{path}" cannot be written ({reason}).').format(path=data_dir, reason=error.strerror),
-            "Choose another one in the preferences of MeshGPT.",
-        ) from error
-    return path
-
-
-_log_numbers = itertools.count()

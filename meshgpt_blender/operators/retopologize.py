@@ -3,6 +3,7 @@
 """Retopologize: low-poly meshes that follow the surfaces of the selected objects."""
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -164,7 +165,7 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
         mesh_io.take_over(context, obj, source, self.keep_materials)
         if self.transfer_uvs or self.transfer_groups:
             notes += transfer.transfer(context, obj, source, self.transfer_uvs, self.transfer_groups)
-        provenance.write(obj, mesh.provenance | {"source": source.name, "attempts": self.attempts})
+        provenance.write(obj, mesh.provenance | {"source": source.name})
         return obj
 
     def _tell(self, made: list[bpy.types.Object], meshes: list[jobs.ResultMesh], notes: list[str]) -> set[str]:
@@ -197,7 +198,7 @@ def _sources(context: bpy.types.Context) -> list[bpy.types.Object]:
 def _without_noise(vertices: np.ndarray) -> np.ndarray:
     """Vertices rounded so that the noise of single precision does not tell two meshes apart."""
     step = _NOISE * max(float(np.ptp(vertices, axis=0).max()), 1e-30)
-    return np.round(vertices.astype(np.float64) / step).astype(np.int64)
+    return np.round(vertices.astype(np.float64) / step) + 0.0  # so that there is no -0
 
 
 def _share(obj: bpy.types.Object, first: bpy.types.Object) -> None:
@@ -231,9 +232,11 @@ class MESHGPT_OT_retopologize_file(bpy.types.Operator):
         return self._run(context, "INVOKE_DEFAULT")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self._run(context, "EXEC_DEFAULT")
+        settings = context.scene.meshgpt_retopologize  # as when it is invoked
+        tool = MESHGPT_OT_retopologize
+        return self._run(context, "EXEC_DEFAULT", **{name: getattr(settings, name) for name in tool.asked + tool.built})
 
-    def _run(self, context: bpy.types.Context, how: str) -> set[str]:
+    def _run(self, context: bpy.types.Context, how: str, **options: Any) -> set[str]:
         folder = Path(self.directory)
         paths = [folder / file.name for file in self.files] or [Path(self.filepath)]
         before = set(bpy.data.objects)
@@ -247,7 +250,7 @@ class MESHGPT_OT_retopologize_file(bpy.types.Operator):
         if not _sources(context):
             self.report({"ERROR"}, "There is no mesh in that file.")
             return {"CANCELLED"}
-        bpy.ops.meshgpt.retopologize(how)
+        bpy.ops.meshgpt.retopologize(how, **options)
         return {"FINISHED"}
 
 

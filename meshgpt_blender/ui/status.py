@@ -42,6 +42,7 @@ class MESHGPT_PT_status(Panel, bpy.types.Panel):
         column = layout.column(align=True)
         if device is not None and worker is not None:
             wrapped(column, context, runtime.describe_device(device), icon="MEMORY")
+            wrapped(column, context, runtime.describe_note(device), icon="INFO")
         if job is not None:
             column.label(text=job.text, icon="SORTTIME")
         elif worker is not None:

@@ -46,7 +46,9 @@ class Process:
 
     def _read(self) -> None:
         for line in self.process.stdout:
-            self.lines.put(json.loads(line))
+            event = json.loads(line)
+            if event["event"] != protocol.ALIVE:
+                self.lines.put(event)
         self.lines.put(None)
 
     def write(self, line: bytes) -> None:
@@ -222,7 +224,7 @@ def test_errors_are_sentences(process: Process, model: Path, tmp_path: Path, op:
 )
 def test_out_of_memory_becomes_a_sentence(error: BaseException) -> None:
     kind, message, hint = worker.explain(error)
-    assert kind == protocol.MEMORY and message == "The device ran out of memory." and "fewer" in hint
+    assert kind == protocol.MEMORY and message == "The device ran out of memory." and "small number of faces" in hint
 
 
 def test_an_unexpected_error_keeps_its_first_line_only() -> None:

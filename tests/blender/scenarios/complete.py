@@ -27,6 +27,15 @@ def sides(face):
     return zip(face, [*face[1:], face[0]], strict=True)
 
 
+def welded(obj):
+    """Whether the new faces of the last completion have their corners where the model put them."""
+    _, state, job = part("source_operator")._last["MESHGPT_OT_complete"]
+    vertices, faces = job.meshes[0].vertices, job.meshes[0].faces[len(state.faces) :]
+    wanted = state.placement.own(vertices)[state.placement.faces(faces)]
+    found = [[obj.data.vertices[v].co for v in p.vertices] for p in obj.data.polygons[-len(faces) :]]
+    return np.allclose(found, wanted, atol=1e-5)
+
+
 def rich_mesh():
     """Three n-gons and two quads that use all that a mesh can carry."""
     points = [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0.5, 1.4, 0), (0, 0, 1.03), (1, 0, 1.01), (1, 1, 0.97)]
@@ -89,6 +98,7 @@ assert bpy.ops.meshgpt.complete(seed=3, **OPTIONS) == {"FINISHED"}
 made = bpy.context.active_object
 assert names()[0] - before[0] == {made.name} == {"Rich Completed"} and list(bpy.context.selected_objects) == [made]
 found = json.loads(made["meshgpt"])
+assert welded(made)
 assert found["job"] == "complete" and found["source"] == "Rich" and found["seed"] == 3 and found["model"] == ABLE_MODEL
 assert carried(made, 3, 8) == state == carried(source, 3, 8), "what is kept was changed"
 assert len(source.data.polygons) == 3 and "meshgpt" not in source and not source.hide_get()
@@ -138,12 +148,28 @@ kept = made.data.polygons[0]
 assert [tuple(made.data.vertices[v].co) for v in kept.vertices] == [
     tuple(source.data.vertices[v].co) for v in source.data.polygons[2].vertices
 ]
-assert min(v.co.z for v in made.data.vertices) < -0.2
+assert min(v.co.z for v in made.data.vertices) < -0.2 and welded(made)
 corners = [tuple(made.data.uv_layers[0].uv[i].vector) for i in kept.loop_indices]
 assert corners == [tuple(source.data.uv_layers[0].uv[i].vector) for i in source.data.polygons[2].loop_indices]
 assert made.data.attributes["tag"].data[0].value == 9 and kept.use_smooth
 assert len(made.data.vertices) == 5 + len({v for p in made.data.polygons[1:] for v in p.vertices if v >= 5})
 assert max(v.co.z for v in made.data.vertices) > 1.0, "it did not use the room of the whole mesh"
+
+# Also where the vertices that go come before those that stay.
+activate(source)
+bpy.ops.object.mode_set(mode="EDIT")
+edited = bmesh.from_edit_mesh(source.data)
+edited.faces.ensure_lookup_table()
+edited.select_mode = {"FACE"}
+for face in edited.faces:
+    face.select_set(face.index == 1)
+bmesh.update_edit_mesh(source.data)
+bpy.ops.meshgpt.complete(seed=4, **OPTIONS)
+made = bpy.context.active_object
+assert welded(made) and made.data.polygons[0].loop_total == 4 and made.data.attributes["tag"].data[0].value == 8
+assert [tuple(made.data.vertices[v].co) for v in made.data.polygons[0].vertices] == [
+    tuple(source.data.vertices[v].co) for v in source.data.polygons[1].vertices
+]
 
 # Nothing selected: all is kept.
 activate(source)

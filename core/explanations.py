@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What went wrong in the worker, in words for a user, with what to try instead."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from typing import Any
+
+from . import protocol
+from .environment import MissingPackageError
+from .errors import Cancelled, MeshGPTError
+
+_OUT_OF_MEMORY = ("outofmemory", "out of memory", "allocate memory", "unable to allocate")
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_FEWEST_FACES = 16  # half of fewer is no mesh
+_SOME_FACES = 100  # to try where no number was given
+
+
+def explain(error: BaseException, args: Any = None) -> tuple[str, str, str]:
+    """Kind, message and hint of an error in a request with these arguments."""
+    text = str(error).splitlines()[0] if str(error) else ""
+    if isinstance(error, Cancelled):
+        return protocol.CANCELLED, error.message, error.hint
+    if isinstance(error, MissingPackageError):
+        return protocol.SETUP, error.message, error.hint
+    if isinstance(error, MeshGPTError):
+        return protocol.USER, error.message, error.hint
+    words = f"{type(error).__name__} {text}".lower()
+    if isinstance(error, MemoryError) or any(sign in words for sign in _OUT_OF_MEMORY):
+        cpu = "" if os.environ.get("MESHGPT_DEVICE") == "cpu" else ", or choose the CPU in the preferences"
+        return protocol.MEMORY, "The device ran out of memory.", f"{smaller(args)}, close other programs{cpu}."
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return protocol.USER, *full_disk()
+    return (
+        protocol.INTERNAL,
+        f"The model stopped with an unexpected error ({type(error).__name__}: {text}).",
+        "The log says more.",
+    )
+
+
+def full_disk() -> tuple[str, str]:
+    """Message and hint when there is no space for the files of a job."""
+    return "The disk is full.", f'Free some space: a job keeps its files in "{tempfile.gettempdir()}" while it runs.'
+
+
+def smaller(args: Any) -> str:
+    """A request that needs about half the memory, as the beginning of a hint."""
+    args = args if isinstance(args, dict) else {}
+    number = {name: args[name] for name in ("count", "best_of", "faces") if isinstance(args.get(name), int)}
+    if (count := number.get("count", 1)) > 1:
+        return f"Ask for {count // 2} at once instead of {count}"
+    if (best_of := number.get("best_of", 1)) > 1:
+        return f"Try {best_of // 2} candidates instead of {best_of}"
+    if (faces := number.get("faces", 0)) >= _FEWEST_FACES:
+        return f"Ask for {faces // 2} faces instead of {faces}"
+    return f"Ask for a small number of faces ({_SOME_FACES})"

@@ -362,7 +362,7 @@ def _no_folder(error: OSError) -> MeshGPTError:
     if error.errno == errno.ENOSPC:
         return MeshGPTError(*full_disk())
     return MeshGPTError(
-        f"The folder for temporary files cannot be written ({error.strerror}).",
+        rpt_("The folder for temporary files cannot be written ({reason}).").format(reason=error.strerror),
         "See Temporary Files in the preferences.",
     )
 

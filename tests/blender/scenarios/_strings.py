@@ -8,9 +8,9 @@ import inspect
 import bpy
 
 KEYWORDS = {"text", "heading", "placeholder", "confirm_text", "title", "message"}
-# Functions whose constant arguments are shown; of `label` and the like only the keywords are.
-SHOWN = {"poll_message_set", "report", "MeshGPTError", "_fail", "wrapped", "pair", "rpt_", "iface_", "tip_", "n_"}
 MARKED = {"rpt_", "iface_", "tip_", "n_"}  # names under which Blender's scripts import pgettext_*
+# Functions whose constant arguments are shown; of `label` and the like only the keywords are.
+SHOWN = MARKED | {"poll_message_set", "report", "MeshGPTError", "_fail", "_give_up", "wrapped", "pair"}
 SAME_EVERYWHERE = {"", "MeshGPT", "MeshGPT: ", "CPU", "XPU", "Metal", "CUDA or ROCm"}
 
 
@@ -60,10 +60,10 @@ def _shown(node, shown, keywords):
         yield from (word.value for word in node.keywords if word.arg in keywords)
         if name in shown:
             yield from node.args
-    elif isinstance(node, ast.Assign) and "text" in (
+    elif isinstance(node, ast.Assign) and {"text", "message"} & {
         getattr(node.targets[0], "attr", ""),
         getattr(node.targets[0], "id", ""),
-    ):
+    }:
         yield node.value
     elif isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "text" and node.value is not None:
         yield node.value

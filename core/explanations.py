@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from typing import Any
 
 from . import protocol
@@ -33,7 +32,8 @@ def explain(error: BaseException, args: Any = None) -> tuple[str, str, str]:
         cpu = "" if os.environ.get("MESHGPT_DEVICE") == "cpu" else ", or choose the CPU in the preferences"
         return protocol.MEMORY, "The device ran out of memory.", f"{smaller(args)}, close other programs{cpu}."
     if isinstance(error, OSError) and error.errno in _FULL:
-        return protocol.USER, *full_disk()
+        folder = args.get("folder") if isinstance(args, dict) else None
+        return protocol.USER, *full_disk(os.path.dirname(str(folder or "")))
     return (
         protocol.INTERNAL,
         f"The model stopped with an unexpected error ({type(error).__name__}: {text}).",
@@ -41,9 +41,9 @@ def explain(error: BaseException, args: Any = None) -> tuple[str, str, str]:
     )
 
 
-def full_disk() -> tuple[str, str]:
+def full_disk(folder: str) -> tuple[str, str]:
     """Message and hint when there is no space for the files of a job."""
-    return "The disk is full.", f'Free some space: a job keeps its files in "{tempfile.gettempdir()}" while it runs.'
+    return "The disk is full.", f'Free some space: a job keeps its files in "{folder}" while it runs.'
 
 
 def smaller(args: Any) -> str:

@@ -5,6 +5,7 @@
 Both ends import this module, so it needs the standard library and numpy only.
 """
 
+import io
 import json
 import math
 import os
@@ -92,8 +93,9 @@ def write_arrays(path: str | Path, **arrays: np.ndarray) -> Path:
     """Write named arrays to an .npz file that appears whole or not at all; returns its path."""
     path = Path(path)
     part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
-        np.savez(file, **arrays)
+    content = io.BytesIO()  # an archive that a full disk cuts short complains once more when it is collected
+    np.savez(content, **arrays)
+    part.write_bytes(content.getbuffer())
     os.replace(part, path)
     return path
 

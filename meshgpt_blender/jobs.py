@@ -29,6 +29,7 @@ FROZEN_SECONDS = 300.0  # the same: the worker is ended; a driver or a slow disk
 AWAY_SECONDS = 5.0  # between two looks at the worker: Blender itself was held up, by a render or because it slept
 TYPICAL_FACES = 160  # for the progress bar, when no face count was asked for
 ESTIMATE_AFTER = 1.0  # seconds of faces before the time left is told
+LOST = "The connection to the process of the model was lost."
 COPY_LOG = "Copy Log in the MeshGPT tab has the details."
 
 
@@ -248,8 +249,11 @@ class Job:
             self.text += ", " + span.format(count=f"{left if left < 60 else left / 60:.0f}")
 
     def _take_error(self, event: dict[str, Any]) -> None:
-        if self.state is State.CANCELLING or event.get("kind") == protocol.CANCELLED:
+        if self.state is State.CANCELLING:
             self.state = State.CANCELLED
+            return
+        if event.get("kind") == protocol.CANCELLED:  # by nobody here: it has found its end of a pipe closed
+            self._give_up(LOST, COPY_LOG)
             return
         hint = COPY_LOG if event.get("kind") == protocol.INTERNAL else event["hint"]
         self._fail(event["message"], hint)
@@ -270,6 +274,8 @@ class Job:
             self._restarted = True
             self.client = worker_client.shared(self.client.launch)
             self._send()
+        elif self.client.cut_off:
+            self._fail(LOST, COPY_LOG)
         elif code == -9:  # SIGKILL; Windows has no such codes
             message = "The system has ended the process of the model: memory may have run out."
             self._fail(message, smaller(self.args) + ".")
@@ -360,7 +366,7 @@ def abandon() -> None:
 def _no_folder(error: OSError) -> MeshGPTError:
     """Why a job has no folder for its files."""
     if error.errno == errno.ENOSPC:
-        return MeshGPTError(*full_disk())
+        return MeshGPTError(*full_disk(tempfile.gettempdir()))
     return MeshGPTError(
         rpt_("The folder for temporary files cannot be written ({reason}).").format(reason=error.strerror),
         "See Temporary Files in the preferences.",

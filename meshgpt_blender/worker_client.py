@@ -60,7 +60,7 @@ class WorkerClient:
         self.launch = launch
         self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.started = self.heard = time.monotonic()
-        self.ready = False
+        self.ready = self.cut_off = False
         self._ids = itertools.count(1)
         self._log = WorkerLog(launch.data_dir)
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -150,6 +150,7 @@ class WorkerClient:
         try:
             self._process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:  # it can say nothing any more
+            self.cut_off = True
             self.kill()
         self._outgoing.put(None)
         self._logging.join(EXIT_SECONDS)

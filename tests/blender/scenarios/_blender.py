@@ -40,6 +40,13 @@ def refused(*words):
         raise AssertionError(f"no error with {words}")
 
 
+def skip_unless_linux():
+    """The faults are made with what only Linux has: /proc, and limits of another process."""
+    if sys.platform != "linux":
+        done()
+        sys.exit()
+
+
 def names():
     """Everything in the file that a job could leave behind."""
     return set(bpy.data.objects.keys()), set(bpy.data.meshes.keys())

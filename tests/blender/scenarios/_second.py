@@ -1,0 +1,26 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Another Blender, with the same data folder: it starts a job, says so, and does what its first argument says."""
+
+import os
+import signal
+import sys
+
+import bpy  # noqa: F401 - first: it brings addon_utils
+from _blender import MODEL, enable, part
+
+enable()
+jobs = part("jobs")
+job = jobs.start("generate", {"count": 4, "max_faces": 300, "model": MODEL}, part("runtime").launch())
+while job.first_face is None:
+    job.update(0.1, block=True)
+print(job.client._process.pid, job.folder, flush=True)
+if sys.argv[1] == "stand":
+    os.kill(os.getpid(), signal.SIGSTOP)
+if sys.argv[1] == "work":
+    sys.stdin.readline()
+    job.wait()
+    job.close()
+    print(job.state.name, len(job.meshes), flush=True)
+if sys.argv[1] == "crash":
+    os.abort()

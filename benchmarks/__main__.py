@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from . import autoencoder, generation, imports, meshes
+from . import autoencoder, generation, imports, meshes, peer
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--model", help="the model to measure (default: the bundled one)")
     options = parser.parse_args()
     rows = []
-    for row in chain(imports.rows(), meshes.rows(), autoencoder.rows(), generation.rows(options.model)):
+    for row in chain(imports.rows(), meshes.rows(), autoencoder.rows(), generation.rows(options.model), peer.rows()):
         print(row.text(), flush=True)
         rows.append(row)
     machine = {"machine": platform.machine(), "threads": torch.get_num_threads(), "torch": torch.__version__}

@@ -1,6 +1,11 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Generation: the bundled model, and what cache, batch and guidance cost or gain."""
+"""Generation with the bundled models: NumPy's engine beside PyTorch's on the processor, and both beside what the
+machine's memory allows.
+
+A face reads every weight of the model once, so its bytes over the measured bandwidth are the least time a face can
+take.
+"""
 
 from __future__ import annotations
 
@@ -8,80 +13,79 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from core import Checkpoint, load_checkpoint
-from core.conditioning import Conditions
+from core.model_list import CheckpointInfo, list_checkpoints
 
 from .measure import Row, side_by_side
 
-FACES = 48
+ROUNDS = 5
+LENGTHS = (200, 400)
+ENGINES = ("numpy", "cpu")
 
 
 def rows(name: str | None = None) -> Iterator[Row]:
-    """`name`: the model to measure; None: the bundled one."""
-    start = time.perf_counter()
-    checkpoint = load_checkpoint(name)
-    yield Row(f"load {checkpoint.name} onto {checkpoint.device}", time.perf_counter() - start, "s")
-    _faces_per_second(checkpoint, 1, 1.0)
-    one, guided, eight = (_faces_per_second(checkpoint, *way) for way in ((1, 1.0), (1, 2.0), (8, 1.0)))
-    yield Row("generate one mesh", one, "faces/s")
-    yield Row("... with guidance", guided, "faces/s", guided / one, "without guidance")
-    yield Row("... eight meshes at once", eight, "faces/s", eight / one, "one mesh")
-    cached, full = side_by_side(lambda: _cached(checkpoint), lambda: _recomputed(checkpoint), at_least=0.1)
-    yield Row(
-        f"trunk with KV cache, {FACES} faces", FACES / cached, "faces/s", full / cached, "reading all again each step"
-    )
-    yield from _first_face(checkpoint)
+    """`name`: the model to measure; None: all bundled ones that generate."""
+    for info in list_checkpoints():
+        if info.kind == "transformer" and name in (None, info.name):
+            yield from _rows(info)
 
 
-def _faces_per_second(checkpoint: Checkpoint, count: int, guidance: float) -> float:
-    """Over at least two rounds and 200 faces, so that a mesh that ends early does not decide."""
-    faces, round_, start = 0, 0, time.perf_counter()
-    while faces < 200 or round_ < 2:
-        meshes = checkpoint.generate("table", count, FACES, seed=100 * round_, max_faces=FACES, guidance=guidance)
-        faces += sum(len(mesh.faces) for mesh in meshes)
-        round_ += 1
-    return faces / (time.perf_counter() - start)
+def _rows(info: CheckpointInfo) -> Iterator[Row]:
+    numpy, torch = (load_checkpoint(info.path, device=engine) for engine in ENGINES)
+    floor = bandwidth() / (4 * info.parameters)
+    for length in LENGTHS:
+        ours, theirs = (len_ / took for len_, took in _alternating((numpy, torch), length, 1.0))
+        yield Row(f"{info.name}: one mesh of {length} faces", ours, "faces/s", ours / theirs, "PyTorch, side by side")
+        if length == LENGTHS[0]:
+            yield Row("... of what memory allows", 100 * ours / floor, "%")
+    guided, plain = (len_ / took for len_, took in _alternating((numpy, torch), LENGTHS[0], 2.5))
+    yield Row("... with guidance", guided, "faces/s", guided / plain, "PyTorch, side by side")
+    yield from _batches(numpy, torch)
+    yield from _first_face(info)
 
 
-def _inputs(checkpoint: Checkpoint) -> tuple[torch.Tensor, Conditions]:
-    model = checkpoint.transformer
-    generator = torch.Generator().manual_seed(0)
-    codes = [torch.randint(size, (1, 3 * FACES), generator=generator) for size in checkpoint.tokenizer.codebook_sizes]
-    conditions = Conditions(model.vocabulary.encode(["table"]), torch.tensor([float(FACES)]))
-    return torch.stack(codes, dim=-1).to(checkpoint.device), conditions.to(checkpoint.device)
+def bandwidth() -> float:
+    """Bytes a second that one thread reads from memory."""
+    values = np.ones(2**25, np.float32)
+    best = side_by_side(values.sum)[0]
+    return values.nbytes / best
 
 
-@torch.inference_mode()
-def _cached(checkpoint: Checkpoint) -> None:
-    """The trunk over FACES faces, one step a vertex."""
-    model = checkpoint.transformer
-    codes, conditions = _inputs(checkpoint)
-    prefix = model.prefix(conditions)
-    length = prefix.shape[1]
-    cache = model.trunk.new_cache(1, prefix, length + codes.shape[1])
-    model.trunk.prefill(prefix, cache)
-    for slot in range(codes.shape[1]):
-        place = torch.tensor([slot], device=codes.device)
-        model.trunk.step(model.embed_vertices(codes[:, slot], place), place + length, length + slot + 1, cache)
+def _alternating(models: tuple[Checkpoint, ...], length: int, guidance: float) -> list[tuple[int, float]]:
+    """Faces and seconds of each model in the round of median speed, of rounds in which they take turns."""
+    found: list[list[tuple[int, float]]] = [[] for _ in models]
+    for round_ in range(ROUNDS + 1):
+        for model, times in zip(models, found, strict=True):
+            start = time.perf_counter()
+            stream = model.stream("house", 1, length, seed=round_, max_faces=length, guidance=guidance)
+            faces = sum(1 for event in stream if hasattr(event, "triangle"))
+            if round_:  # the first warms up
+                times.append((faces, time.perf_counter() - start))
+    return [sorted(times, key=lambda one: one[0] / one[1])[len(times) // 2] for times in found]
 
 
-@torch.inference_mode()
-def _recomputed(checkpoint: Checkpoint) -> None:
-    """The same without a cache: every step reads the whole mesh so far."""
-    codes, conditions = _inputs(checkpoint)
-    for slot in range(codes.shape[1]):
-        checkpoint.transformer.hidden(codes[:, : slot + 1], conditions)
+def _batches(numpy: Checkpoint, torch: Checkpoint) -> Iterator[Row]:
+    """Several meshes: one after the other with NumPy, side by side with PyTorch."""
+    for count in (4, 8, 16):
+
+        def job(model: Checkpoint, count: int = count) -> None:
+            model.generate("house", count, 100, max_faces=100, guidance=1.0)
+
+        ours, theirs = side_by_side(lambda job=job: job(numpy), lambda job=job: job(torch))
+        faces = sum(len(mesh.faces) for mesh in numpy.generate("house", count, 100, max_faces=100, guidance=1.0))
+        yield Row(f"... {count} meshes", faces / ours, "faces/s", theirs / ours, "PyTorch, side by side")
 
 
-_WORKER = """
+_FRESH = """
 import sys, time
 start = time.perf_counter()
 from core import load_checkpoint
-checkpoint = load_checkpoint(sys.argv[1])
+checkpoint = load_checkpoint(sys.argv[1], device=sys.argv[2])
 for _ in range(2):
     events = checkpoint.stream("table", 1)
     next(events)
@@ -91,16 +95,15 @@ for _ in range(2):
 """
 
 
-def _first_face(checkpoint: Checkpoint) -> Iterator[Row]:
+def _first_face(info: CheckpointInfo) -> Iterator[Row]:
     """From a fresh Python to the first face, and once more when all is loaded."""
     root = Path(__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-c", _WORKER, str(checkpoint.path.absolute())],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    cold, warm = map(float, done.stdout.split())
-    yield Row("first face, from a fresh Python", cold, "s")
-    yield Row("first face, model loaded", warm, "s", cold / warm, "a fresh Python")
+    times = {engine: [] for engine in ENGINES}
+    for _ in range(3):
+        for engine in ENGINES:
+            command = [sys.executable, "-c", _FRESH, str(info.path.absolute()), engine]
+            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+            times[engine].append([float(line) for line in islice(done.stdout.split(), 2)])
+    ours, theirs = (np.median(times[engine], axis=0) for engine in ENGINES)
+    yield Row("... first face, from a fresh Python", ours[0], "s", theirs[0] / ours[0], "PyTorch, side by side")
+    yield Row("... first face, model loaded", ours[1], "s", theirs[1] / ours[1], "PyTorch, side by side")

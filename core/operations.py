@@ -19,6 +19,7 @@ import numpy as np
 
 from . import protocol
 from .environment import (
+    AUTOENCODER,
     MissingPackageError,
     describe_device,
     import_check,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 FACE_INTERVAL = 0.1  # seconds between two batches of faces
 # What a request may say of the meshes that it wants; the rest of its arguments says what to begin with.
 _WISH = ("prompt", "count", "faces", "seed", "temperature", "top_p", "guidance", "manifold", "max_faces")
-AUTOENCODER_PACKAGES = ("torch_geometric", "vector_quantize_pytorch")
 
 
 class Operations:
@@ -242,7 +242,7 @@ class Operations:
         """
         from .model_list import list_checkpoints
 
-        if not all(find_spec(package) for package in AUTOENCODER_PACKAGES):
+        if not all(find_spec(package) for package in AUTOENCODER):
             return None
         return next((info.path for info in list_checkpoints() if info.kind == "tokenizer"), None)
 

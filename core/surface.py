@@ -14,7 +14,9 @@ from .errors import MeshGPTError
 from .mesh import TriangleMesh, distinct_faces
 
 SAMPLES = 2000  # points drawn on each surface, and at most as many of its vertices
-_PAIRS = 4_000_000  # point-triangle pairs looked at together
+_PAIRS = 4_000_000  # point-triangle pairs looked at together, about
+_MANY, _BLOCK = 20_000, 64  # triangles
+_SLACK = 1e-6  # what rounding may take from a distance in a box of size 1
 
 
 def draw_points(triangles: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -122,18 +124,39 @@ class Surface:
         centres = self.triangles.mean(axis=1)
         return centres, np.linalg.norm(self.triangles - centres[:, None], axis=2).max(axis=1)
 
+    @cached_property
+    def blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Triangles of one neighbourhood together, where there are many: ids [N, K], the last one again where there are
+        too few, and the middles [N, 3] and radii [N] of spheres that hold the spheres of their triangles.
+        """
+        centres, radii = self.spheres
+        if len(centres) < _MANY:
+            return np.arange(len(centres))[:, None], centres, radii
+        order = np.argsort(_places_on_a_curve(centres), kind="stable")
+        ids = np.pad(order, (0, -len(order) % _BLOCK), mode="edge").reshape(-1, _BLOCK)
+        middles = centres[ids].mean(axis=1)
+        reach = np.linalg.norm(centres[ids] - middles[:, None], axis=2) + radii[ids]
+        return ids, middles, reach.max(axis=1)
+
     def nearest(self, points: np.ndarray) -> Nearest:
         """Exact, for points [P, 3]; of triangles equally near, the first."""
-        triangles, (centres, radii) = self.triangles, self.spheres
+        triangles, (centres, radii), (ids, middles, reaches) = self.triangles, self.spheres, self.blocks
         place, distance = np.empty((len(points), 3)), np.empty(len(points))
         which = np.empty(len(points), np.int64)
-        step = max(1, _PAIRS // len(triangles))
+        step = max(1, _PAIRS // max(len(ids), 32 * ids.shape[1]))
         for start in range(0, len(points), step):
             chunk = points[start : start + step]
-            squared = (chunk**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * chunk @ centres.T
-            to_centre = np.sqrt(np.maximum(squared, 0))
-            # A triangle is nearest only if its bounding sphere comes as near as the nearest centre of all.
-            row, column = np.nonzero(to_centre - radii <= to_centre.min(axis=1, keepdims=True) + 1e-6)
+            # What is nearest comes as near as the middle of any triangle, and so does the sphere that holds it.
+            to_middle = _distances(chunk, middles)
+            to_one = to_middle if ids.shape[1] == 1 else _distances(chunk, centres[ids[:, 0]])
+            bound = to_one.min(axis=1) + _SLACK
+            row, block = np.nonzero(to_middle - reaches <= bound[:, None])
+            row, column = np.repeat(row, ids.shape[1]), ids[block].reshape(-1)
+            if ids.shape[1] > 1:
+                to_centre = np.linalg.norm(chunk[row] - centres[column], axis=1)
+                np.minimum.at(bound, row, to_centre + _SLACK)
+                near = to_centre - radii[column] <= bound[row]
+                row, column = row[near], column[near]
             found = _nearest_in_triangle(chunk[row], triangles[column])
             far = np.linalg.norm(chunk[row] - found, axis=1)
             order = np.lexsort((column, far, row))
@@ -141,6 +164,23 @@ class Surface:
             at = slice(start, start + len(chunk))
             place[at], distance[at], which[at] = found[best], far[best], column[best]
         return Nearest(place, distance, self.normals[which])
+
+
+def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Distances [P, N] between points [P, 3] and others [N, 3]."""
+    squared = (points**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * points @ others.T
+    return np.sqrt(np.maximum(squared, 0))
+
+
+def _places_on_a_curve(points: np.ndarray) -> np.ndarray:
+    """Integers [P] that sort points [P, 3] so that those near each other come together (Morton order)."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    cells = ((points - low) / max(float((high - low).max()), 1e-30) * 1023).astype(np.int64)
+    keys = np.zeros(len(points), np.int64)
+    for bit in range(10):
+        for axis in range(3):
+            keys |= ((cells[:, axis] >> bit) & 1) << (3 * bit + axis)
+    return keys
 
 
 def point_distances(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:

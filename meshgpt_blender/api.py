@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import Cancelled, MeshGPTError
 from . import jobs
@@ -115,7 +116,9 @@ def _run(
     context = {}
     if obj is not None:
         if obj.type != "MESH":
-            raise MeshGPTError(f'"{obj.name}" is not a mesh object.', "Convert it to a mesh first.")
+            raise MeshGPTError(
+                rpt_('"{name}" is not a mesh object.').format(name=obj.name), "Convert it to a mesh first."
+            )
         context = {"active_object": obj, "object": obj}
         context |= dict.fromkeys(("selected_objects", "selected_editable_objects"), [obj])
     before = set(bpy.data.objects)

@@ -90,8 +90,9 @@ def _add_retopologize(commands: Any) -> None:
     about = "a low-poly mesh that follows the surface of a dense one"
     parser = _add(commands, "retopologize", _retopologize, about, "sculpt.blend --object Head --faces 400 -o light.glb")
     _add_input(parser)
-    parser.add_argument("--faces", type=int, metavar="N", help="about how many triangles")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--faces", type=int, metavar="N", help="about how many triangles (default: 400)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same meshes")
+    _add_drawing(parser)
     _add_output(parser)
 
 
@@ -125,9 +126,14 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=1, metavar="N", help="how many meshes (default: 1)")
     parser.add_argument("--faces", type=int, metavar="N", help="about how many triangles each (default: as it comes)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same meshes")
+    _add_drawing(parser)
+
+
+def _add_drawing(parser: argparse.ArgumentParser) -> None:
+    """How the model draws; what is not given is the model's own."""
     parser.add_argument("--temperature", type=float, metavar="T", help="lower: safer and more alike")
     parser.add_argument("--top-p", type=float, metavar="P", help="choose among the likeliest with this probability")
-    parser.add_argument("--guidance", type=float, metavar="G", help="how strictly to follow prompt and face count")
+    parser.add_argument("--guidance", type=float, metavar="G", help="how strictly to follow what is asked for")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +154,8 @@ def _complete(options: argparse.Namespace) -> list[str]:
 
 
 def _retopologize(options: argparse.Namespace) -> list[str]:
-    return _each(options, lambda obj: [api.retopologize(obj, options.faces, options.seed, options.model)])
+    names = ("faces", "seed", "temperature", "top_p", "guidance", "model")
+    return _each(options, lambda obj: [api.retopologize(obj, **{name: getattr(options, name) for name in names})])
 
 
 def _reconstruct(options: argparse.Namespace) -> list[str]:

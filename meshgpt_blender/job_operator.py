@@ -6,6 +6,9 @@ import time
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import MeshGPTError
 from . import jobs, preview, runtime
@@ -23,7 +26,8 @@ class JobOperator:
     same job and lets the user go on working; a timer looks for events.
     """
 
-    modes = {"OBJECT": "Object Mode"}  # in which it starts and builds its results: as Blender and as users call them
+    modes = ("OBJECT",)  # in which it starts and builds its results
+    wrong_mode = n_("Switch to Object Mode")
 
     def begin(self, context: bpy.types.Context) -> jobs.Job:
         """Start the job; raises MeshGPTError when that is impossible."""
@@ -46,10 +50,10 @@ class JobOperator:
             cls.poll_message_set("Another MeshGPT job is running")
             return False
         if context.mode not in cls.modes:
-            cls.poll_message_set(f"Switch to {' or '.join(cls.modes.values())}")
+            cls.poll_message_set(cls.wrong_mode)
             return False
         if runtime.find_python() is None:
-            cls.poll_message_set("Choose a Python with PyTorch in the preferences of MeshGPT first")
+            cls.poll_message_set("Name the existing Python in the preferences of MeshGPT, or choose Automatic there")
             return False
         return True
 
@@ -97,7 +101,7 @@ class JobOperator:
         if not job.finished:
             return {"PASS_THROUGH"}
         if job.state is jobs.State.DONE and context.mode not in self.modes:
-            job.text = f"Ready: go to {' or '.join(self.modes.values())}"
+            job.text = "Ready: go to Object Mode"
             return {"PASS_THROUGH"}
         self._leave(context)
         return self._end(context, job)
@@ -117,7 +121,8 @@ class JobOperator:
 
     def refuse(self, error: MeshGPTError) -> set[str]:
         jobs.set_problem(error)
-        self.report({"ERROR"}, str(error))
+        parts = (rpt_(error.message), rpt_(error.hint) if error.hint else "")
+        self.report({"ERROR"}, " ".join(filter(None, parts)))
         return {"CANCELLED"}
 
     def _show(self, context: bpy.types.Context) -> None:
@@ -134,7 +139,8 @@ class JobOperator:
         redraw(context, viewports=bool(job.new_faces))
         job.new_faces.clear()
         if context.workspace is not None:
-            context.workspace.status_text_set(f"MeshGPT: {job.text}    [Esc] over the viewport cancels")
+            text = "MeshGPT: " + iface_(job.text) + "    " + iface_("[Esc] over the viewport cancels")
+            context.workspace.status_text_set(text)
             self._workspaces.add(context.workspace.name)
 
     def _leave(self, context: bpy.types.Context) -> None:

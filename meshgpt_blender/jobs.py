@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core import __version__, protocol
 from ..core.errors import MeshGPTError, one_line
@@ -135,18 +137,21 @@ class Job:
             self.state = State.CANCELLED
         elif not self.client.ready:
             if now - self.client.started > READY_SECONDS:
-                self._give_up(f'"{self.client.launch.python}" does not answer.', "Is it a Python? See the preferences.")
+                text = rpt_('"{path}" does not answer.').format(path=self.client.launch.python)
+                self._give_up(text, "Is it a Python? See the preferences.")
         elif self.state is State.RUNNING:
             self._listen(now - self.client.heard)
 
     def _listen(self, silence: float) -> None:
         """Tell the user when the worker gives no sign of life for long, and end it when that goes on."""
         if silence > FROZEN_SECONDS:
-            self._give_up(f"The process of the model was frozen for {silence:.0f} s, and was ended.", COPY_LOG)
+            text = rpt_("The process of the model was frozen for {count} s, and was ended.")
+            self._give_up(text.format(count=round(silence)), COPY_LOG)
         elif silence > QUIET_SECONDS:
             if self._covered is None:
                 self._covered = self.text
-            self.text = f"The model has not answered for {silence:.0f} s: wait, or cancel"
+            text = iface_("The model has not answered for {count} s: wait, or cancel")
+            self.text = text.format(count=round(silence))
         elif self._covered is not None:
             self.text, self._covered = self._covered, None
 
@@ -234,10 +239,14 @@ class Job:
             self.face_counts[row] = self.face_counts.get(row, 0) + 1
         self.new_faces.append((rows, triangles))
         total = sum(self.face_counts.values())
-        asked = f" of about {self.args['faces'] * self.rows}" if self.args.get("faces") else ""
-        self.text = self.stage + (f"{total}{asked} faces" if total != 1 else "1 face")
+        if self.args.get("faces"):
+            text = iface_("{count} of about {asked} faces").format(count=total, asked=self.args["faces"] * self.rows)
+        else:
+            text = iface_("{count} faces").format(count=total) if total != 1 else iface_("1 face")
+        self.text = self.stage + text
         if (left := self.seconds_left()) is not None:
-            self.text += f", {left:.0f} s left" if left < 60 else f", {left / 60:.0f} min left"
+            span = iface_("{count} s left") if left < 60 else iface_("{count} min left")
+            self.text += ", " + span.format(count=f"{left if left < 60 else left / 60:.0f}")
 
     def _take_error(self, event: dict[str, Any]) -> None:
         if self.state is State.CANCELLING:
@@ -256,7 +265,9 @@ class Job:
         elif not self.client.ready and (code is None or code >= 0):
             last = self.client.log_text(1).strip()
             self._fail(
-                f'The Python at "{self.client.launch.python}" cannot run the model: {last or "it ended at once"}.',
+                rpt_('The Python at "{path}" cannot run the model: {reason}.').format(
+                    path=self.client.launch.python, reason=last or rpt_("it ended at once")
+                ),
                 "Install PyTorch, NumPy and safetensors there, or choose another Python in the preferences.",
             )
         elif self._silent and not self._restarted:  # idle just before this request reached it, or killed at its start
@@ -269,7 +280,8 @@ class Job:
             message = "The system has ended the process of the model: memory may have run out."
             self._fail(message, smaller(self.args) + ".")
         else:
-            self._fail(f"The process of the model ended unexpectedly (exit code {code}).", COPY_LOG)
+            text = rpt_("The process of the model ended unexpectedly (exit code {code}).")
+            self._fail(text.format(code=code), COPY_LOG)
 
     def _give_up(self, message: str, hint: str) -> None:
         """Fail, and end a worker that cannot be relied on."""
@@ -356,7 +368,7 @@ def _no_folder(error: OSError) -> MeshGPTError:
     if error.errno == errno.ENOSPC:
         return MeshGPTError(*full_disk(tempfile.gettempdir()))
     return MeshGPTError(
-        f"The folder for temporary files cannot be written ({error.strerror}).",
+        rpt_("The folder for temporary files cannot be written ({reason}).").format(reason=error.strerror),
         "See Temporary Files in the preferences.",
     )
 

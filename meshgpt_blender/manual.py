@@ -13,27 +13,44 @@ from pathlib import Path
 
 import bpy
 
+from .properties import RESULT_OPTIONS
+
 HANDBOOK = Path(__file__).resolve().parent.parent / "docs" / "HANDBOOK.md"
 
 # Patterns of what was clicked, in lower case, and the section that explains it; the first one that fits counts.
 SECTIONS = (
     ("bpy.ops.meshgpt.generate*", "generate"),
+    ("bpy.ops.meshgpt.preset_add*", "generate"),
+    ("bpy.ops.meshgpt.cancel_set_up*", "set-up-pytorch"),
+    ("bpy.ops.meshgpt.cancel*", "the-first-mesh"),
+    ("bpy.ops.meshgpt.new_seed*", "seeds"),
+    ("bpy.ops.meshgpt.reset_sampling*", "sampling"),
+    ("bpy.ops.meshgpt.regenerate*", "more-like-this"),
+    ("bpy.ops.meshgpt.more_like_this*", "more-like-this"),
+    ("bpy.ops.meshgpt.mark_asset*", "mark-as-asset"),
     ("bpy.ops.meshgpt.complete*", "complete"),
+    ("bpy.ops.meshgpt.*_variant*", "complete"),
     ("bpy.ops.meshgpt.reconstruct*", "reconstruct"),
     ("bpy.ops.meshgpt.retopologize*", "retopologize"),
-    ("bpy.ops.meshgpt.train*", "models"),
+    ("bpy.ops.meshgpt.*_model*", "models"),
+    ("bpy.ops.meshgpt.*_torch*", "set-up-pytorch"),
     ("bpy.ops.meshgpt.check_python*", "preferences"),
+    ("bpy.ops.meshgpt.free_memory*", "status"),
     ("bpy.ops.meshgpt.copy_log*", "when-something-fails"),
     ("bpy.ops.meshgpt.dismiss*", "when-something-fails"),
-    ("bpy.ops.meshgpt.*", "status"),
     ("bpy.types.meshgpt_pg_settings.prompt*", "prompts"),
     ("bpy.types.meshgpt_pg_settings.*seed*", "seeds"),
-    ("bpy.types.meshgpt_pg_settings.temperature*", "sampling"),
-    ("bpy.types.meshgpt_pg_settings.top_p*", "sampling"),
-    ("bpy.types.meshgpt_pg_settings.guidance*", "sampling"),
+    ("bpy.types.meshgpt_pg_settings.*temperature*", "sampling"),
+    ("bpy.types.meshgpt_pg_settings.*top_p*", "sampling"),
+    ("bpy.types.meshgpt_pg_settings.*guidance*", "sampling"),
     ("bpy.types.meshgpt_pg_settings.manifold*", "sampling"),
     ("bpy.types.meshgpt_pg_settings.model*", "models"),
-    ("bpy.types.meshgpt_pg_*", "generate"),
+    ("bpy.types.meshgpt_pg_settings.*count*", "generate"),
+    ("bpy.types.meshgpt_pg_settings.*faces*", "generate"),
+    *((f"bpy.types.meshgpt_pg_settings.{name}*", "result-options") for name in RESULT_OPTIONS),
+    ("bpy.types.meshgpt_pg_complete.*", "complete"),
+    ("bpy.types.meshgpt_pg_variant.*", "complete"),
+    ("bpy.types.meshgpt_pg_retopologize.*", "retopologize"),
     ("bpy.types.meshgpt_ap_preferences.*", "preferences"),
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from mathutils import Matrix
 from mathutils.bvhtree import BVHTree
 
@@ -84,7 +85,7 @@ def read_object(context: bpy.types.Context, obj: bpy.types.Object) -> SourceMesh
             materials.extend(names)
         indices.append(slots)
     if not sum(map(len, faces)):
-        raise MeshGPTError(f'"{obj.name}" has no faces.', "Select an object with a surface.")
+        raise MeshGPTError(rpt_('"{name}" has no faces.').format(name=obj.name), "Select an object with a surface.")
     return SourceMesh(
         obj.name,
         key_of(obj),

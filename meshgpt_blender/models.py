@@ -6,6 +6,8 @@ opened, when a job ends, or when the user asks for it.
 
 from typing import Any
 
+from bpy.app.translations import pgettext_iface as iface_
+
 from ..core.errors import MeshGPTError
 from ..core.model_list import DEFAULT_MODEL, CheckpointInfo, find_checkpoint, list_checkpoints
 from ..core.sampling_config import SamplingConfig
@@ -87,8 +89,11 @@ def sampling(name: str) -> dict[str, float]:
 
 def size_of(info: CheckpointInfo) -> str:
     """Its parameters, and the largest mesh that it makes or takes."""
-    size = f"{info.parameters / 1e6:.1f} M parameters"
-    return f"{size}, up to {info.max_faces:,} faces" if info.max_faces else size
+    millions = f"{info.parameters / 1e6:.1f}"
+    if not info.max_faces:
+        return iface_("{millions} M parameters").format(millions=millions)
+    text = iface_("{millions} M parameters, up to {faces} faces")
+    return text.format(millions=millions, faces=f"{info.max_faces:,}")
 
 
 def forget() -> None:

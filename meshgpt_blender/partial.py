@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import bmesh
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from mathutils.bvhtree import BVHTree
 
 from ..core.errors import MeshGPTError
@@ -42,7 +43,9 @@ class PartialMesh:
             obj.update_from_editmode()
         vertices, faces, polygons = mesh_io.read_triangles(obj.data)
         if not len(faces):
-            raise MeshGPTError(f'"{obj.name}" has no faces.', "Select a mesh that has some to go on from.")
+            raise MeshGPTError(
+                rpt_('"{name}" has no faces.').format(name=obj.name), "Select a mesh that has some to go on from."
+            )
         kept = np.ones(len(obj.data.polygons), bool)
         if editing:
             obj.data.polygons.foreach_get("select", kept)
@@ -65,11 +68,15 @@ class PartialMesh:
         """The object, which has to be as it was read."""
         obj = bpy.data.objects.get(self.key)
         if obj is None:
-            raise MeshGPTError(f'"{self.name}" is gone.', "Undo what took it away, and complete it again.")
+            raise MeshGPTError(
+                rpt_('"{name}" is gone.').format(name=self.name), "Undo what took it away, and complete it again."
+            )
         vertices, faces, polygons = mesh_io.read_triangles(obj.data)
         same = len(obj.data.polygons) == len(self.kept) and np.array_equal(vertices, self.vertices)
         if not same or not np.array_equal(faces[self.kept[polygons]], self.faces):
-            raise MeshGPTError(f'"{self.name}" was changed while the model worked.', "Complete it again.")
+            raise MeshGPTError(
+                rpt_('"{name}" was changed while the model worked.').format(name=self.name), "Complete it again."
+            )
         return obj
 
     def joined(self, mesh: bpy.types.Mesh, vertices: np.ndarray, faces: np.ndarray) -> bpy.types.Mesh:
@@ -95,11 +102,12 @@ def _delete_others(mesh: bpy.types.Mesh, kept: np.ndarray) -> np.ndarray:
     """
     numbers = np.full(len(mesh.vertices), -1)
     with _Edited(mesh) as edited:
+        before = list(edited.verts)  # their own `index` is not kept while others are deleted
         others = [face for face, keep in zip(edited.faces, kept.tolist(), strict=True) if not keep]
         bmesh.ops.delete(edited, geom=others, context="FACES_ONLY")
         bmesh.ops.delete(edited, geom=[edge for edge in edited.edges if not edge.link_faces], context="EDGES")
         bmesh.ops.delete(edited, geom=[vertex for vertex in edited.verts if not vertex.link_faces], context="VERTS")
-        left = [vertex.index for vertex in edited.verts]
+        left = [number for number, vertex in enumerate(before) if vertex.is_valid]
     numbers[left] = np.arange(len(left))
     return numbers
 

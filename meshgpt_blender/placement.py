@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from mathutils import Matrix, Vector
 
 from ..core.errors import MeshGPTError
@@ -35,7 +36,10 @@ class Placement:
         own = matrix[:3, :3]
         left, stretch, right = np.linalg.svd(own)
         if not np.isfinite(matrix).all() or stretch[2] <= 1e-6 * stretch[0]:
-            raise MeshGPTError(f'"{obj.name}" is scaled to nothing along an axis.', "Give it a scale that is not zero.")
+            raise MeshGPTError(
+                rpt_('"{name}" is scaled to nothing along an axis.').format(name=obj.name),
+                "Give it a scale that is not zero.",
+            )
         turn = left @ right  # the rotation in the matrix, and a mirror if there is one
         quarters = max(_quarter_turns(np.sign(np.linalg.det(turn))), key=lambda turned: (turned * turn).sum())
         return cls(quarters @ turn.T @ own, turn @ quarters.T, matrix[:3, 3])

@@ -5,6 +5,7 @@
 import os
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import EnumProperty, FloatProperty, StringProperty
 
 from .. import __package__ as ADDON
@@ -19,7 +20,7 @@ class MESHGPT_AP_preferences(bpy.types.AddonPreferences):
         name="Python",
         description="The Python that runs the model, in a process of its own",
         items=[
-            ("AUTOMATIC", "Automatic", "The managed environment in the data folder, else Blender's own Python"),
+            ("AUTOMATIC", "Automatic", "The PyTorch that was set up here, else Blender's own Python, which needs none"),
             ("EXISTING", "Existing Python", "Any Python 3.11 or newer that has PyTorch: a virtual environment, conda"),
         ],
     )
@@ -82,11 +83,11 @@ class MESHGPT_AP_preferences(bpy.types.AddonPreferences):
             draw_problem(layout, context, jobs.problem())
         elif hello is not None:
             column = layout.column(align=True)
-            column.label(
-                text=f"PyTorch {hello['packages'].get('torch', '')}, Python {hello['python']}", icon="CHECKMARK"
-            )
+            torch = hello["packages"].get("torch")
+            versions = (f"PyTorch {torch}" if torch else iface_("Without PyTorch"), f"Python {hello['python']}")
+            column.label(text=", ".join(versions), icon="CHECKMARK", translate=False)
             for device in hello["devices"]:
-                column.label(text=runtime.describe_device(device), icon="BLANK1")
+                column.label(text=runtime.describe_device(device), icon="BLANK1", translate=False)
                 if runtime.describe_note(device):
                     wrapped(column, context, runtime.describe_note(device), icon="INFO")
             wrapped(column, context, hello["executable"], icon="BLANK1")
@@ -100,7 +101,7 @@ def _draw_overruled(layout, owner, name: str, variable: str, **options: str) -> 
         label = split.row()
         label.alignment = "RIGHT"
         label.label(text=owner.bl_rna.properties[name].name)
-        split.label(text=f"{value} ({variable})")
+        split.label(text=f"{value} ({variable})", translate=False)
     else:
         layout.prop(owner, name, **options)
 

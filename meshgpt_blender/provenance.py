@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 KEY = "meshgpt"
 
@@ -44,9 +45,10 @@ def number(found: dict[str, Any], name: str) -> str:
 
 def summary(found: dict[str, Any]) -> str:
     """The result of a reconstruction in a few words."""
-    parts = [f"{found['faces_in']} faces in, {found['faces_out']} out"]
+    parts = [faces(found)]
     if found.get("triangle_accuracy") is not None:
-        parts.append(f"{100 * found['triangle_accuracy']:.1f}% of the triangles kept")
+        share = f"{100 * found['triangle_accuracy']:.1f}%"
+        parts.append(iface_("{share} of the triangles kept").format(share=share))
     if found.get("mean_error_share") is not None:
         parts.append(distance(found))
     return ", ".join(parts)
@@ -55,4 +57,10 @@ def summary(found: dict[str, Any]) -> str:
 def distance(found: dict[str, Any]) -> str:
     """How far the surfaces of result and source lie apart (Chamfer and Hausdorff distance)."""
     mean, largest = found["mean_error_share"], found["max_error_share"]
-    return f"{mean:.2%} of the longest side away on average, {largest:.2%} at most"
+    text = iface_("{mean} of the longest side away on average, {largest} at most")
+    return text.format(mean=f"{mean:.2%}", largest=f"{largest:.2%}")
+
+
+def faces(found: dict[str, Any]) -> str:
+    """How many faces the source had, and how many the result has."""
+    return iface_("{before} faces in, {after} out").format(before=found["faces_in"], after=found["faces_out"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..core.errors import MeshGPTError
 from ..core.setup import store
@@ -47,7 +48,7 @@ def device() -> str:
 
 
 def find_python() -> tuple[str, tuple[str, ...]] | None:
-    """The interpreter for the worker and its flags, or None when one has to be set up first. Runs nothing."""
+    """The interpreter for the worker and its flags, or None where the user has to name one. Runs nothing."""
     preferences = get_preferences()
     named = os.environ.get("MESHGPT_PYTHON") or ""
     if not named and preferences and preferences.python_mode == "EXISTING":
@@ -77,12 +78,12 @@ def managed() -> store.Environment | None:
 
 
 def launch() -> Launch:
-    """How to start the worker now; raises MeshGPTError when no Python was set up."""
+    """How to start the worker now; raises MeshGPTError where an existing Python is to run it, and none is named."""
     found = find_python()
     if found is None:
         raise MeshGPTError(
-            "MeshGPT needs a Python with PyTorch.",
-            "Press Set Up PyTorch, or choose an Existing Python in the preferences.",
+            "Existing Python is chosen in the preferences, but none is named.",
+            "Name one there, or choose Automatic, which needs none.",
         )
     environment, packages = managed(), ""
     if environment is not None:
@@ -100,7 +101,7 @@ def describe_device(info: dict[str, Any]) -> str:
     )
     parts = [kind, info["name"].removeprefix("NVIDIA GeForce ")]
     if info.get("free"):
-        parts.append(f"{info['free'] / 1e9:.1f} GB free")
+        parts.append(iface_("{gigabytes} GB free").format(gigabytes=f"{info['free'] / 1e9:.1f}"))
     return " - ".join(parts)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import jobs, properties
+from . import jobs, models, properties
 from .job_operator import JobOperator
 
 
@@ -53,9 +53,15 @@ class SourceOperator(JobOperator):
             if settings.random_seed:
                 settings.seed = random.randrange(properties.MAX_SEED)
             for name in (*self.asked, *self.built):
-                if hasattr(settings, name):
+                own = name not in models.SAMPLING or settings.is_property_set(name)
+                if own and hasattr(settings, name):
                     setattr(self, name, getattr(settings, name))
         return super().invoke(context, event)
+
+    def sampling(self) -> dict[str, float | None]:
+        """How to draw: what was set, else None, which leaves it to the model."""
+        given = self.properties.is_property_set
+        return {name: round(getattr(self, name), 6) if given(name) else None for name in models.SAMPLING}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         asked, self.state, job = _last.get(type(self).__name__, (None, None, None))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core import protocol
 from ..core.errors import MeshGPTError
@@ -64,7 +65,8 @@ class SetUp:
                 )
         except OSError as error:
             raise MeshGPTError(
-                f"The set-up cannot be started: {error}.", "Is the data folder in the preferences writable?"
+                rpt_("The set-up cannot be started: {reason}.").format(reason=error),
+                "Is the data folder in the preferences writable?",
             ) from error
         threading.Thread(target=self._read, name="meshgpt-setup", daemon=True).start()
 
@@ -108,7 +110,8 @@ class SetUp:
         elif kind == protocol.CLOSED:
             code = self._process.returncode
             self.error = MeshGPTError(
-                f"The set-up ended unexpectedly (exit code {code}).", "Copy Log has the details; then try again."
+                rpt_("The set-up ended unexpectedly (exit code {code}).").format(code=code),
+                "Copy Log has the details; then try again.",
             )
 
     def cancel(self) -> None:

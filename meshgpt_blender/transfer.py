@@ -7,6 +7,7 @@ The modifier is evaluated, not applied by its operator: that one needs a selecti
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from mathutils import Matrix
 
 from .mesh_io import SourceMesh
@@ -22,7 +23,8 @@ def transfer(
     """
     origin = source.object
     if origin is None or source.data is None or context.view_layer.objects.get(origin.name) != origin:
-        return [f'no UV maps and groups from "{source.name}": its surface is not a mesh of its own in this view layer']
+        note = rpt_('no UV maps and groups from "{name}": its surface is not a mesh of its own in this view layer')
+        return [note.format(name=source.name)]
     seen = origin.evaluated_get(context.evaluated_depsgraph_get())
     layers = [layer.name for layer in seen.data.uv_layers] if uvs else []
     if layers:

@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import CollectionProperty, IntProperty, PointerProperty, StringProperty
 
 from . import provenance
@@ -66,7 +67,9 @@ class MESHGPT_OT_flip_variant(_VariantOperator, bpy.types.Operator):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        return f"Show the {'next' if properties.step > 0 else 'previous'} of the meshes that the model made"
+        if properties.step > 0:
+            return tip_("Show the next of the meshes that the model made")
+        return tip_("Show the previous of the meshes that the model made")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         obj = context.active_object

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The worker process seen from Blender: start it, send requests, collect its events, end it. Knows no bpy."""
+"""The worker process seen from Blender: start it, send requests, collect its events, end it."""
 
 import atexit
 import contextlib
@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core import protocol
 from ..core.errors import MeshGPTError
@@ -86,7 +88,9 @@ class WorkerClient:
             )
         except OSError as error:
             raise MeshGPTError(
-                f'The Python at "{launch.python}" cannot be started ({error.strerror or error}).',
+                rpt_('The Python at "{path}" cannot be started ({reason}).').format(
+                    path=launch.python, reason=error.strerror or error
+                ),
                 "Choose another one in the preferences of MeshGPT.",
             ) from error
         self._logging = self._thread(self._keep_log)

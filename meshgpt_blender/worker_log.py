@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file with what one worker printed: of bounded size, among a bounded number. Knows no bpy."""
+"""The file with what one worker printed: of bounded size, among a bounded number."""
 
 import contextlib
 import itertools
@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import MeshGPTError
 from ..core.setup.store import private_folder
@@ -33,7 +35,9 @@ class WorkerLog:
             self._path.touch()
         except OSError as error:
             raise MeshGPTError(
-                f'The data folder "{data_dir}" cannot be written ({error.strerror}).',
+                rpt_('The data folder "{path}" cannot be written ({reason}).').format(
+                    path=data_dir, reason=error.strerror
+                ),
                 "Choose another one in the preferences of MeshGPT.",
             ) from error
 

@@ -155,7 +155,8 @@ class Installer:
         environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}
         code, output = self._call(command, environment, seconds=PROVE_SECONDS)
         try:
-            proof = json.loads(output.strip().splitlines()[-1])
+            # The last but for what libraries print while the process ends.
+            proof = json.loads([line for line in output.splitlines() if line.startswith("{")][-1])
             problems, devices = proof["problems"], proof["devices"]
         except (ValueError, IndexError, KeyError, TypeError) as error:
             raise MeshGPTError(

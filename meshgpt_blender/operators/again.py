@@ -5,6 +5,7 @@
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from .. import properties, provenance, results
 from .generate import MESHGPT_OT_generate
@@ -85,7 +86,8 @@ class MESHGPT_OT_mark_asset(bpy.types.Operator):
         marked = [obj for obj in objects if provenance.read(obj) and obj.library is None]
         for obj in marked:
             results.mark_asset(obj)
-        self.report({"INFO"}, f"MeshGPT: {len(marked)} marked as asset" + "s" * (len(marked) != 1))
+        one, several = rpt_("MeshGPT: 1 marked as asset"), rpt_("MeshGPT: {count} marked as assets")
+        self.report({"INFO"}, one if len(marked) == 1 else several.format(count=len(marked)))
         return {"FINISHED"}
 
 

@@ -5,6 +5,7 @@
 import random
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from .. import models, properties, runtime
@@ -56,7 +57,7 @@ class MESHGPT_OT_refresh_models(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        self.report({"INFO"}, f"MeshGPT: {len(models.installed())} models")
+        self.report({"INFO"}, rpt_("MeshGPT: {count} models").format(count=len(models.installed())))
         return {"FINISHED"}
 
 
@@ -73,7 +74,8 @@ class MESHGPT_OT_open_models(bpy.types.Operator):
             folder.mkdir(parents=True, exist_ok=True)
             bpy.ops.wm.path_open(filepath=str(folder))
         except (OSError, RuntimeError) as error:
-            self.report({"ERROR"}, f'The folder "{folder}" cannot be opened ({error}).')
+            text = rpt_('The folder "{path}" cannot be opened ({reason}).')
+            self.report({"ERROR"}, text.format(path=folder, reason=error))
             return {"CANCELLED"}
         return {"FINISHED"}
 

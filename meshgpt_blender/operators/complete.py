@@ -6,6 +6,8 @@ from typing import Any
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 from mathutils import Vector
 
@@ -81,7 +83,8 @@ class MESHGPT_OT_complete(CompleteProperties, SourceOperator, bpy.types.Operator
         name="Variant", description="Which of the completions to show", default=1, min=1, options={"SKIP_SAVE"}
     )
 
-    modes = {"OBJECT": "Object Mode", "EDIT_MESH": "Edit Mode"}
+    modes = ("OBJECT", "EDIT_MESH")
+    wrong_mode = n_("Switch to Object Mode or Edit Mode")
     settings_name = "meshgpt_complete"
     asked = (
         *("prompt", "count", "seed", "faces", "temperature", "top_p", "guidance", "model"),
@@ -98,8 +101,7 @@ class MESHGPT_OT_complete(CompleteProperties, SourceOperator, bpy.types.Operator
 
     def begin(self, context: bpy.types.Context) -> jobs.Job:
         self.state = PartialMesh.read(context.active_object)
-        names = ("prompt", "count", "seed", "temperature", "top_p", "guidance")
-        args = {name: getattr(self, name) for name in names}
+        args = {name: getattr(self, name) for name in ("prompt", "count", "seed")} | self.sampling()
         args |= {"faces": self.faces or None, "model": self.model or None, "box": self._box()}
         return jobs.start("complete", args, runtime.launch(), self.state.seen())
 
@@ -111,7 +113,8 @@ class MESHGPT_OT_complete(CompleteProperties, SourceOperator, bpy.types.Operator
         elif self.room == "OBJECT":
             guide = bpy.data.objects.get(self.room_object)
             if guide is None:
-                raise MeshGPTError(f'There is no object "{self.room_object}" to say how large the whole is.')
+                text = rpt_('There is no object "{name}" to say how large the whole is.')
+                raise MeshGPTError(text.format(name=self.room_object))
             corners = np.array([guide.matrix_world @ Vector(corner) for corner in _box_corners(guide)])
             corners = part.placement.of_world(corners)
             low, high = np.minimum(low, corners.min(axis=0)), np.maximum(high, corners.max(axis=0))
@@ -157,13 +160,16 @@ class MESHGPT_OT_complete(CompleteProperties, SourceOperator, bpy.types.Operator
 
     def _tell(self, obj: bpy.types.Object, meshes: list[jobs.ResultMesh]) -> set[str]:
         found, cut = provenance.read(obj), sum(not mesh.ended for mesh in meshes)
-        many = f"{len(meshes)} variants, the one shown has " if len(meshes) > 1 else ""
-        text = f"MeshGPT: {many}{found['faces_added']} new faces"
+        text = rpt_("MeshGPT: {faces} new faces")
+        if len(meshes) > 1:
+            text = rpt_("MeshGPT: {count} variants, the one shown has {faces} new faces")
+        parts = [text.format(count=len(meshes), faces=found["faces_added"])]
         if found["faces_unseen"]:
-            text += f"; {found['faces_unseen']} of the kept ones are too small for the model to see"
+            text = rpt_("{count} of the kept ones are too small for the model to see")
+            parts.append(text.format(count=found["faces_unseen"]))
         if cut:
-            text += "; incomplete: the model did not end " + (f"{cut} of them" if len(meshes) > 1 else "it")
-        self.report({"WARNING"} if cut or found["faces_unseen"] else {"INFO"}, text)
+            parts.append(rpt_("{count} incomplete: the model did not end them").format(count=cut))
+        self.report({"WARNING"} if cut or found["faces_unseen"] else {"INFO"}, "; ".join(parts))
         return {"FINISHED"}
 
 

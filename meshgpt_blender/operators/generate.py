@@ -5,6 +5,7 @@
 import random
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty
 
 from ...core.errors import MeshGPTError
@@ -60,7 +61,8 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
 
     def begin(self, context: bpy.types.Context) -> jobs.Job:
         if self.material and self.material not in bpy.data.materials:
-            raise MeshGPTError(f'This file has no material "{self.material}".', "Choose another one, or none.")
+            text = rpt_('This file has no material "{name}".').format(name=self.material)
+            raise MeshGPTError(text, "Choose another one, or none.")
         args = {name: getattr(self, name) for name in properties.MODEL_OPTIONS}
         for name in models.SAMPLING:
             # Blender keeps single precision; what was typed is what the mesh should carry as its settings.
@@ -90,11 +92,13 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
             context.scene.meshgpt.seed = self.seed  # the field shows the last one, which one may want to keep
         faces = sum(len(mesh.faces) for mesh in meshes)
         cut = sum(not mesh.ended for mesh in meshes)
-        many = f"{len(meshes)} meshes" if len(meshes) != 1 else "1 mesh"
+        text = rpt_("MeshGPT: {count} meshes, {faces} faces")
+        if len(meshes) == 1:
+            text = rpt_("MeshGPT: 1 mesh, {faces} faces")
+        parts = [text.format(count=len(meshes), faces=faces)]
         if cut:
-            self.report({"WARNING"}, f"MeshGPT: {many}, {faces} faces; {cut} incomplete: the model did not end them")
-        else:
-            self.report({"INFO"}, f"MeshGPT: {many}, {faces} faces")
+            parts.append(rpt_("{count} incomplete: the model did not end them").format(count=cut))
+        self.report({"WARNING"} if cut else {"INFO"}, "; ".join(parts))
         return {"FINISHED"}
 
 

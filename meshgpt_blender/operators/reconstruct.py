@@ -63,7 +63,7 @@ class MESHGPT_OT_reconstruct(SourceOperator, bpy.types.Operator):
             placement.move_in_world(context, obj, (GAP * width, 0, 0))
         provenance.write(obj, mesh.provenance | {"source": source.name})
         mesh_io.select(context, [obj])
-        self.report({"INFO"}, f"MeshGPT: {provenance.summary(mesh.provenance)}")
+        self.report({"INFO"}, "MeshGPT: " + provenance.summary(mesh.provenance))
         return {"FINISHED"}
 
 

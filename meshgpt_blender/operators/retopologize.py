@@ -3,13 +3,15 @@
 """Retopologize: low-poly meshes that follow the surfaces of the selected objects."""
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, CollectionProperty, IntProperty, PointerProperty, StringProperty
 from mathutils import Vector
 
-from .. import cli, jobs, mesh_io, models, preview, provenance, runtime, transfer
+from .. import jobs, mesh_files, mesh_io, models, preview, provenance, runtime, transfer
 from ..source_operator import SourceOperator, ToolProperties
 
 SUFFIXES = (".obj", ".ply", ".stl", ".glb")  # of files that can be dropped
@@ -122,7 +124,7 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
                 names.append(source.name)
             self.state[place] = (source, numbers[same])
         args = {name: getattr(self, name) for name in self.asked if name not in ("model", "attempts")}
-        args |= {"best_of": self.attempts, "model": self.model or None, "names": names}
+        args |= self.sampling() | {"best_of": self.attempts, "model": self.model or None, "names": names}
         args |= {"rows": len(names) * self.count * self.attempts}
         return jobs.start("retopologize", args, runtime.launch(), arrays)
 
@@ -163,22 +165,24 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
         mesh_io.take_over(context, obj, source, self.keep_materials)
         if self.transfer_uvs or self.transfer_groups:
             notes += transfer.transfer(context, obj, source, self.transfer_uvs, self.transfer_groups)
-        provenance.write(obj, mesh.provenance | {"source": source.name, "attempts": self.attempts})
+        provenance.write(obj, mesh.provenance | {"source": source.name})
         return obj
 
     def _tell(self, made: list[bpy.types.Object], meshes: list[jobs.ResultMesh], notes: list[str]) -> set[str]:
         worst = max(made, key=lambda obj: provenance.read(obj)["mean_error_share"])
         found = provenance.read(worst)
-        many = f"{len(made)} meshes, the farthest one is" if len(made) > 1 else f"{found['faces_out']} faces,"
-        text = f"MeshGPT: {many} {provenance.distance(found)}"
+        text = rpt_("MeshGPT: {faces} faces, {distance}")
+        if len(made) > 1:
+            text = rpt_("MeshGPT: {count} meshes, the farthest one is {distance}")
+        parts = [text.format(count=len(made), faces=found["faces_out"], distance=provenance.distance(found))]
         far = found["mean_error_share"] > FAR
         if far:
-            text += f"; {ADVICE}"
+            parts.append(rpt_(ADVICE))
         cut = sum(not mesh.ended for mesh in meshes)
         if cut:
-            text += f"; {cut} incomplete: the model did not end them"
-        text = "; ".join([text, *dict.fromkeys(notes)])
-        self.report({"WARNING"} if far or cut or notes else {"INFO"}, text)
+            parts.append(rpt_("{count} incomplete: the model did not end them").format(count=cut))
+        parts += dict.fromkeys(notes)
+        self.report({"WARNING"} if far or cut or notes else {"INFO"}, "; ".join(parts))
         return {"FINISHED"}
 
 
@@ -194,7 +198,7 @@ def _sources(context: bpy.types.Context) -> list[bpy.types.Object]:
 def _without_noise(vertices: np.ndarray) -> np.ndarray:
     """Vertices rounded so that the noise of single precision does not tell two meshes apart."""
     step = _NOISE * max(float(np.ptp(vertices, axis=0).max()), 1e-30)
-    return np.round(vertices.astype(np.float64) / step).astype(np.int64)
+    return np.round(vertices.astype(np.float64) / step) + 0.0  # so that there is no -0
 
 
 def _share(obj: bpy.types.Object, first: bpy.types.Object) -> None:
@@ -228,22 +232,25 @@ class MESHGPT_OT_retopologize_file(bpy.types.Operator):
         return self._run(context, "INVOKE_DEFAULT")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self._run(context, "EXEC_DEFAULT")
+        settings = context.scene.meshgpt_retopologize  # as when it is invoked
+        tool = MESHGPT_OT_retopologize
+        return self._run(context, "EXEC_DEFAULT", **{name: getattr(settings, name) for name in tool.asked + tool.built})
 
-    def _run(self, context: bpy.types.Context, how: str) -> set[str]:
+    def _run(self, context: bpy.types.Context, how: str, **options: Any) -> set[str]:
         folder = Path(self.directory)
         paths = [folder / file.name for file in self.files] or [Path(self.filepath)]
         before = set(bpy.data.objects)
         for path in paths:
             if path.suffix.lower() not in SUFFIXES or not path.is_file():
-                self.report({"ERROR"}, f'"{path.name}" is no mesh file that can be read: {", ".join(SUFFIXES)}.')
+                text = rpt_('"{name}" is no mesh file that can be read: {kinds}.')
+                self.report({"ERROR"}, text.format(name=path.name, kinds=", ".join(SUFFIXES)))
                 return {"CANCELLED"}
-            cli.IMPORTERS[path.suffix.lower()](str(path))
+            mesh_files.IMPORTERS[path.suffix.lower()](str(path))
         mesh_io.select(context, [obj for obj in bpy.data.objects if obj not in before and obj.type == "MESH"])
         if not _sources(context):
             self.report({"ERROR"}, "There is no mesh in that file.")
             return {"CANCELLED"}
-        bpy.ops.meshgpt.retopologize(how)
+        bpy.ops.meshgpt.retopologize(how, **options)
         return {"FINISHED"}
 
 

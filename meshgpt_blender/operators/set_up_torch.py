@@ -3,6 +3,7 @@
 """Set up PyTorch, repair it, take it away again."""
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ...core.errors import MeshGPTError
@@ -86,7 +87,7 @@ class MESHGPT_OT_set_up_torch(bpy.types.Operator):
             label.alignment = "RIGHT"
             label.active = False
             label.label(text=name)
-            split.label(text=value)
+            split.label(text=value, translate=False)
         if self._plan and self._plan.note:
             wrapped(layout, context, self._plan.note, icon="INFO")
         if self._problem is not None:
@@ -117,7 +118,8 @@ class MESHGPT_OT_set_up_torch(bpy.types.Operator):
             return {"CANCELLED"}
         if running.result["warning"]:
             self.report({"WARNING"}, running.result["warning"])
-        self.report({"INFO"}, f"MeshGPT: PyTorch {running.result['packages']['torch']} is set up")
+        version = running.result["packages"]["torch"]
+        self.report({"INFO"}, rpt_("MeshGPT: PyTorch {version} is set up").format(version=version))
         return {"FINISHED"}
 
 

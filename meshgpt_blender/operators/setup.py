@@ -5,6 +5,7 @@
 import platform
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.environment import AUTOENCODER, TRAINING
 from ...core.errors import MeshGPTError
@@ -34,16 +35,17 @@ class MESHGPT_OT_check_python(JobOperator, bpy.types.Operator):
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
         found = job.result
         if "torch" not in found["packages"] and runtime.lacks_torch():
-            self.report({"INFO"}, f"Without PyTorch: {runtime.describe_device(found['devices'][0])}")
+            name = runtime.describe_device(found["devices"][0])
+            self.report({"INFO"}, rpt_("Without PyTorch: {device}").format(device=name))
             return {"FINISHED"}
         if found["problem"]:
             return self.refuse(MeshGPTError(found["problem"]["message"], found["problem"]["hint"]))
         devices = ", ".join(runtime.describe_device(device) for device in found["devices"])
-        self.report({"INFO"}, f"PyTorch {found['packages']['torch']}: {devices}")
+        self.report({"INFO"}, ": ".join((f"PyTorch {found['packages']['torch']}", devices)))
         missing = [name for name in AUTOENCODER + TRAINING if name not in found["packages"]]
         if missing:
-            names = " ".join(missing)
-            self.report({"WARNING"}, f"Encoding with an autoencoder and training need more there: pip install {names}")
+            text = rpt_("Encoding with an autoencoder and training need more there: pip install {packages}")
+            self.report({"WARNING"}, text.format(packages=" ".join(missing)))
         return {"FINISHED"}
 
 

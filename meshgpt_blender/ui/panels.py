@@ -3,6 +3,7 @@
 """The MeshGPT tab of the 3D viewport's sidebar: what is generated, and the active object. Drawing computes nothing."""
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ... import __package__ as ADDON
 from .. import jobs, models, provenance, runtime
@@ -85,13 +86,18 @@ class MESHGPT_PT_object(Panel, bpy.types.Panel):
         if obj is None or obj.type != "MESH":
             layout.label(text="Select a mesh object", icon="INFO")
             return
-        layout.label(text=obj.name, icon="OBJECT_DATA")
+        layout.label(text=obj.name, icon="OBJECT_DATA", translate=False)
         found = provenance.read(obj)
+        if not found:
+            layout.label(text="Not made by MeshGPT", icon="BLANK1")
+            return
+        _draw_made(layout, obj, found)
+        column = layout.column(align=True)
         if found.get("job") == "generate":
-            _draw_generated(layout, obj, found)
-        elif found.get("job") == "reconstruct":
-            _draw_reconstructed(layout, context, found)
-        layout.operator("meshgpt.reconstruct", icon="MOD_TRIANGULATE")
+            column.operator("meshgpt.regenerate", icon="FILE_REFRESH")
+            column.operator("meshgpt.more_like_this", icon="DUPLICATE")
+        if obj.asset_data is None:
+            column.operator("meshgpt.mark_asset", icon="ASSET_MANAGER")
 
 
 def draw_request(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -129,27 +135,36 @@ def draw_result(layout: bpy.types.UILayout, owner: bpy.types.PropertyGroup | bpy
     layout.prop(owner, "asset")
 
 
-def draw_action(layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, **look: str) -> None:
-    """The big button of a panel; or how far the running job is, or the one step that is needed first."""
+def draw_action(
+    layout: bpy.types.UILayout,
+    context: bpy.types.Context,
+    operator: str,
+    icon: str,
+    modes: tuple[str, ...] = ("OBJECT",),
+) -> None:
+    """The big button of a panel; or how far its running job is, or the one step that is needed first. Generate's panel,
+    the one that is open from the beginning, shows the jobs of all; the buttons of the others are grey meanwhile.
+    """
     job = jobs.current()
     row = layout.row(align=True)
     row.scale_y = BIG
-    if job is not None:
+    if job is not None and operator in ("meshgpt.generate", f"meshgpt.{job.op}"):
         row.progress(factor=job.progress, text=job.text)
         row.operator("meshgpt.cancel", text="", icon="X")
     elif runtime.find_python() is None:
         _draw_setup(layout, context)
-    elif context.mode != "OBJECT":
+    elif context.mode not in modes:
         row.operator("object.mode_set", text="Go to Object Mode", icon="OBJECT_DATAMODE").mode = "OBJECT"
     else:
-        row.operator(operator, **look)
+        row.operator(operator, icon=icon)
 
 
 def _draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    wrapped(layout, context, "MeshGPT needs a Python with PyTorch.", icon="INFO")
+    wrapped(layout, context, "Existing Python is chosen in the preferences, but none is named.", icon="INFO")
+    wrapped(layout, context, "Name one there, or choose Automatic, which needs none.", icon="BLANK1")
     row = layout.row()
     row.scale_y = BIG
-    row.operator("preferences.addon_show", text="Choose Python...", icon="PREFERENCES").module = ADDON
+    row.operator("preferences.addon_show", text="Open Preferences...", icon="PREFERENCES").module = ADDON
 
 
 def _can_generate(settings: bpy.types.PropertyGroup) -> bool:
@@ -161,9 +176,10 @@ def _draw_wrong_model(
     layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup
 ) -> None:
     if models.named(settings.model) is None:
-        text = f'There is no model "{settings.model}".' if settings.model else "The bundled model is missing."
+        text = iface_('There is no model "{name}".') if settings.model else iface_("The bundled model is missing.")
     else:
-        text = f'"{settings.model}" only reconstructs: it cannot generate.'
+        text = iface_('"{name}" only reconstructs: it cannot generate.')
+    text = text.format(name=settings.model)
     wrapped(layout, context, text, icon="ERROR")
     row = layout.row()
     row.scale_y = BIG
@@ -173,7 +189,8 @@ def _draw_wrong_model(
         row.operator("meshgpt.open_models", icon="FILE_FOLDER")
 
 
-def _draw_generated(layout: bpy.types.UILayout, obj: bpy.types.Object, found: dict) -> None:
+def _draw_made(layout: bpy.types.UILayout, obj: bpy.types.Object, found: dict) -> None:
+    """How the object came to be."""
     column = layout.column(align=True)
     column.scale_y = 0.8
     if found.get("prompt"):
@@ -181,28 +198,18 @@ def _draw_generated(layout: bpy.types.UILayout, obj: bpy.types.Object, found: di
     if found.get("understood"):
         pair(column, "Read as", found["understood"])
     faces, triangles = len(obj.data.polygons), len(obj.data.loops) - 2 * len(obj.data.polygons)
-    pair(column, "Faces", f"{faces}" if faces == triangles else f"{faces} ({triangles} triangles)")
+    quads = iface_("{faces} ({triangles} triangles)").format(faces=faces, triangles=triangles)
+    pair(column, "Faces", str(faces) if faces == triangles else quads)
     if found.get("faces"):
-        pair(column, "Asked For", f"{found['faces']}")
-    pair(column, "Seed", str(found.get("seed", "")))
+        pair(column, "Asked For", str(found["faces"]))
+    if found.get("source"):
+        pair(column, "Source", found["source"])
     pair(column, "Model", provenance.model_name(found))
-    pair(column, "Variation", provenance.number(found, "temperature"))
-    pair(column, "Top P", provenance.number(found, "top_p"))
-    pair(column, "Guidance", provenance.number(found, "guidance"))
+    for name, setting in (("Seed", "seed"), ("Variation", "temperature"), ("Top P", "top_p"), ("Guidance", "guidance")):
+        if found.get(setting) is not None:
+            pair(column, name, str(found[setting]) if setting == "seed" else provenance.number(found, setting))
     if not found.get("ended", True):
         column.label(text="Incomplete: the model did not end it", icon="ERROR")
-    column = layout.column(align=True)
-    column.operator("meshgpt.regenerate", icon="FILE_REFRESH")
-    column.operator("meshgpt.more_like_this", icon="DUPLICATE")
-    if obj.asset_data is None:
-        column.operator("meshgpt.mark_asset", icon="ASSET_MANAGER")
-
-
-def _draw_reconstructed(layout: bpy.types.UILayout, context: bpy.types.Context, found: dict) -> None:
-    column = layout.column(align=True)
-    column.active = False
-    wrapped(column, context, provenance.summary(found), icon="INFO")
-    column.label(text=provenance.model_name(found), icon="BLANK1")
 
 
 CLASSES = [MESHGPT_PT_generate, MESHGPT_PT_sampling, MESHGPT_PT_result, MESHGPT_PT_object]

@@ -3,12 +3,14 @@
 """The lower panels of the tab: which models there are, and how the process that runs them is doing."""
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ... import __package__ as ADDON
 from ...core.model_list import CheckpointInfo
-from .. import jobs, models, runtime, worker_client
+from .. import jobs, models, runtime, torch_setup, worker_client
 from .panels import Panel
 from .text import wrapped
+from .torch_setup import draw_managed
 
 
 class MESHGPT_PT_models(Panel, bpy.types.Panel):
@@ -40,21 +42,21 @@ class MESHGPT_PT_status(Panel, bpy.types.Panel):
         column = layout.column(align=True)
         if device is not None and worker is not None:
             wrapped(column, context, runtime.describe_device(device), icon="MEMORY")
+            wrapped(column, context, runtime.describe_note(device), icon="INFO")
         if job is not None:
             column.label(text=job.text, icon="SORTTIME")
         elif worker is not None:
             column.label(text="Ready for the next job", icon="CHECKMARK")
         else:
             column.label(text="Not running, uses no memory", icon="BLANK1")
-        if runtime.lacks_torch():
-            text = "Works without PyTorch, on the processor. GPUs, training and autoencoders need it"
-            wrapped(layout, context, text, icon="INFO")
-            layout.operator("meshgpt.set_up_torch", icon="IMPORT")
+        if runtime.lacks_torch() or torch_setup.current() is not None:
+            draw_managed(layout, context)
         row = layout.row(align=True)
         row.operator("meshgpt.free_memory")
         row.operator("meshgpt.copy_log")
-        text = f"Device: {_DEVICES.get(runtime.device(), runtime.device())}"
-        layout.operator("preferences.addon_show", text=text, icon="PREFERENCES").module = ADDON
+        name = iface_(_DEVICES.get(runtime.device(), runtime.device()))
+        text = iface_("Device: {name}").format(name=name)
+        layout.operator("preferences.addon_show", text=text, icon="PREFERENCES", translate=False).module = ADDON
 
 
 _DEVICES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA or ROCm", "mps": "Metal", "xpu": "XPU"}
@@ -65,13 +67,14 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context, info: Ch
     column = layout.column(align=True)
     if models.generates(info):
         icon = "RADIOBUT_ON" if chosen else "RADIOBUT_OFF"
-        column.operator("meshgpt.choose_model", text=info.name, icon=icon, depress=chosen).model = info.name
+        button = column.operator("meshgpt.choose_model", text=info.name, icon=icon, depress=chosen, translate=False)
+        button.model = info.name
     else:
-        column.label(text=info.name, icon="MESH_DATA")
+        column.label(text=info.name, icon="MESH_DATA", translate=False)
     about = column.column(align=True)
     about.active = chosen
     wrapped(about, context, models.size_of(info), icon="BLANK1")
-    wrapped(about, context, ", ".join(info.jobs).capitalize(), icon="BLANK1")
+    wrapped(about, context, ", ".join(iface_(job.capitalize()) for job in info.jobs), icon="BLANK1")
     if chosen:
         wrapped(about, context, info.summary, icon="BLANK1")
 

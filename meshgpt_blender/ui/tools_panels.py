@@ -5,20 +5,20 @@
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
-from .. import jobs, mesh_io, provenance, runtime, variants
+from .. import mesh_io, provenance, variants
+from ..operators.complete import MESHGPT_OT_complete
 from ..operators.retopologize import ADVICE, FAR
+from .panels import Panel, draw_action
 from .text import wrapped
 
 
-class _Panel:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "MeshGPT"
+class _ClosedPanel(Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
 
-class MESHGPT_PT_complete(_Panel, bpy.types.Panel):
+class MESHGPT_PT_complete(_ClosedPanel, bpy.types.Panel):
     bl_idname = "MESHGPT_PT_complete"
     bl_label = "Complete"
     bl_order = 10
@@ -43,15 +43,13 @@ class MESHGPT_PT_complete(_Panel, bpy.types.Panel):
             column.prop_search(settings, "room_object", bpy.data, "objects")
         column.prop(settings, "model", placeholder="Automatic")
         column.prop(settings, "hide_source")
-        row = _action_row(layout, "complete")
-        if row is not None:
-            row.operator("meshgpt.complete", icon="MOD_BUILD")
+        draw_action(layout, context, "meshgpt.complete", icon="MOD_BUILD", modes=MESHGPT_OT_complete.modes)
         found = provenance.read(obj)
         if found.get("job") == "complete":
             _draw_completed(layout, context, obj, found)
 
 
-class MESHGPT_PT_reconstruct(_Panel, bpy.types.Panel):
+class MESHGPT_PT_reconstruct(_ClosedPanel, bpy.types.Panel):
     bl_idname = "MESHGPT_PT_reconstruct"
     bl_label = "Reconstruct"
     bl_order = 20
@@ -62,15 +60,13 @@ class MESHGPT_PT_reconstruct(_Panel, bpy.types.Panel):
             layout.label(text="Select a mesh object", icon="INFO")
             return
         wrapped(layout, context, "Shows beside the mesh what the model can express of it", icon="INFO")
-        row = _action_row(layout, "reconstruct")
-        if row is not None:
-            row.operator("meshgpt.reconstruct", icon="MOD_TRIANGULATE")
+        draw_action(layout, context, "meshgpt.reconstruct", icon="MOD_TRIANGULATE")
         found = provenance.read(obj)
         if found.get("job") == "reconstruct":
-            _draw_lines(layout, context, [provenance.summary(found), found.get("model", "")])
+            _draw_lines(layout, context, [provenance.summary(found)])
 
 
-class MESHGPT_PT_retopologize(_Panel, bpy.types.Panel):
+class MESHGPT_PT_retopologize(_ClosedPanel, bpy.types.Panel):
     bl_idname = "MESHGPT_PT_retopologize"
     bl_label = "Retopologize"
     bl_order = 30
@@ -91,15 +87,13 @@ class MESHGPT_PT_retopologize(_Panel, bpy.types.Panel):
         column = _column(layout)
         for name in ("snap", "hide_source"):
             column.prop(settings, name)
-        row = _action_row(layout, "retopologize")
-        if row is not None:
-            row.operator("meshgpt.retopologize", icon="MOD_REMESH")
+        draw_action(layout, context, "meshgpt.retopologize", icon="MOD_REMESH")
         found = provenance.read(obj)
         if found.get("job") == "retopologize":
             _draw_retopologized(layout, context, found)
 
 
-class _SamplingPanel(_Panel):
+class _SamplingPanel(_ClosedPanel):
     bl_label = "Sampling"
     settings_name = ""
 
@@ -136,22 +130,6 @@ def _draw_seed(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) ->
     row.prop(settings, "random_seed", text="", icon="FILE_REFRESH")
 
 
-def _action_row(layout: bpy.types.UILayout, op: str) -> bpy.types.UILayout | None:
-    """The row for the panel's one button; None while its job runs, which is shown instead."""
-    job = jobs.current()
-    if job is not None and job.op != op:
-        layout.label(text="Another MeshGPT job is running", icon="INFO")
-    elif job is None and runtime.find_python() is None:
-        layout.label(text="Choose a Python first, see above", icon="INFO")
-    row = layout.row(align=True)
-    row.scale_y = 1.6
-    if job is None or job.op != op:
-        return row
-    row.progress(factor=job.progress, text=job.text)
-    row.operator("meshgpt.cancel", text="", icon="X")
-    return None
-
-
 def _draw_lines(layout: bpy.types.UILayout, context: bpy.types.Context, lines: list[str]) -> None:
     column = layout.column(align=True)
     column.active = False
@@ -166,20 +144,20 @@ def _draw_completed(
     if many > 1:
         row = layout.row(align=True)
         row.operator("meshgpt.flip_variant", text="", icon="TRIA_LEFT").step = -1
-        row.label(text=f"Variant {variants.shown(obj) + 1} of {many}")
+        text = iface_("Variant {number} of {count}").format(number=variants.shown(obj) + 1, count=many)
+        row.label(text=text, translate=False)
         row.operator("meshgpt.flip_variant", text="", icon="TRIA_RIGHT").step = 1
         row.operator("meshgpt.keep_variant", text="Keep", icon="CHECKMARK")
-    lines = [f"{found['faces_added']} new faces, {found['open_edges']} open edges", f"Seed {found.get('seed', '?')}"]
+    text = iface_("{faces} new faces, {edges} open edges")
+    _draw_lines(layout, context, [text.format(faces=found["faces_added"], edges=found["open_edges"])])
     if not found.get("ended", True):
-        lines.append("Incomplete: the model did not end it")
-    _draw_lines(layout, context, [*lines, found.get("model", "")])
+        layout.label(text="Incomplete: the model did not end it", icon="ERROR")
 
 
 def _draw_retopologized(layout: bpy.types.UILayout, context: bpy.types.Context, found: dict[str, Any]) -> None:
-    lines = [f"{found['faces_in']} faces in, {found['faces_out']} out", provenance.distance(found)]
-    _draw_lines(layout, context, [*lines, found.get("model", "")])
+    _draw_lines(layout, context, [provenance.faces(found), provenance.distance(found)])
     if found["mean_error_share"] > FAR:
-        text = f"More than {FAR:.0%} away: {ADVICE}"
+        text = iface_("More than {share} away: {advice}").format(share=f"{FAR:.0%}", advice=iface_(ADVICE))
         wrapped(layout, context, text, icon="ERROR")
 
 

@@ -3,6 +3,7 @@
 """How the set-up of PyTorch is drawn, in the preferences and in the panel."""
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.setup import store
 from .. import runtime, torch_setup
@@ -21,29 +22,26 @@ def draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, running
     column.active = False
     column.scale_y = 0.8
     for line in [line for line in running.lines if not line.startswith("> ")][-LINES:]:  # no command lines
-        column.label(text=line[:200])
-
-
-def draw_button(layout: bpy.types.UILayout) -> None:
-    """The one next step where no PyTorch was found."""
-    row = layout.row()
-    row.scale_y = 1.6
-    row.operator("meshgpt.set_up_torch", icon="IMPORT")
+        column.label(text=line[:200], translate=False)
 
 
 def draw_managed(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """In the preferences: set up where nothing is, else what is there, repair and remove."""
+    """An offer to set up where nothing is, else what is there, repair and remove."""
     running = torch_setup.current()
     if running is not None:
         draw_running(layout, context, running)
         return
     managed = store.current(runtime.data_dir())
     if managed is None:
-        draw_button(layout)
+        text = "Works without PyTorch, on the processor. GPUs, training and autoencoders need it"
+        wrapped(layout, context, text, icon="INFO")
+        layout.operator("meshgpt.set_up_torch", icon="IMPORT")
         return
     info = managed.info
     column = layout.column(align=True)
-    column.label(text=f"PyTorch {info['packages'].get('torch', '')}, set up {info['created']}", icon="PACKAGE")
+    text = iface_("PyTorch {version}, set up {date}")
+    text = text.format(version=info["packages"].get("torch", ""), date=info["created"])
+    column.label(text=text, icon="PACKAGE", translate=False)
     for note in (info["warning"], "" if info["extras"] else "Without the packages for autoencoders and training"):
         if note:
             wrapped(column, context, note, icon="INFO")

@@ -61,11 +61,10 @@ def test_scenario(scenario: str, model: Path, able: Path, tmp_path: Path) -> Non
         env=environment,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=400,  # a minute on a quiet machine, for the longest
     )
-    assert done.returncode == 0 and done.stdout.rstrip().endswith("DONE"), (
-        f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    )
+    # After it Blender may say more: evaluating a Data Transfer modifier leaves eight bytes that it misses at its end.
+    assert done.returncode == 0 and "DONE" in done.stdout.splitlines(), f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     left = [path for path in (tmp_path / "jobs").iterdir() if path.name.startswith("meshgpt-")]
     assert not left, f"files of a job were left behind: {left}"
     shutil.rmtree(profile)

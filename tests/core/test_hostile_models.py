@@ -26,7 +26,6 @@ from safetensors.torch import load_file, save_file
 
 from core import MeshGPTError, list_checkpoints, load_checkpoint
 from core.checkpoint import save_transformer
-from core.words import TABLE, WordTable
 from tests.tiny_model import save_tiny_model
 
 from .test_transformer import small_model
@@ -399,33 +398,3 @@ def test_flipped_bits_give_a_model_or_a_sentence(sound: Path, tmp_path_factory: 
     path.write_bytes(content)
     meshes_or_sentence(folder)
     shutil.rmtree(folder)
-
-
-# -- the table of words ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("share", [0, 0.3, 0.99])
-def test_a_broken_table_of_words_says_so(tmp_path: Path, share: float) -> None:
-    content = TABLE.read_bytes()
-    (tmp_path / "words.npz").write_bytes(content[: int(share * len(content))])
-    with pytest.raises(MeshGPTError, match="words.npz") as caught:
-        WordTable.read(tmp_path / "words.npz")
-    assert caught.value.hint
-
-
-@pytest.mark.parametrize(
-    "arrays",
-    [
-        {},
-        {"words": np.zeros(3, np.uint8)},
-        {"words": np.full(9, 255, np.uint8), "codes": np.zeros((1, 2), np.uint8), "step": np.ones(4, np.float32)},
-        {"words": np.zeros(9), "codes": np.zeros((1, 2), np.uint8), "step": np.ones(4, np.float32)},
-        {"words": np.full(9, 97, np.uint8), "codes": np.zeros((5, 2), np.uint8), "step": np.ones(4, np.float32)},
-        {"words": np.full(9, 97, np.uint8), "codes": np.zeros((1, 2), np.uint8), "step": np.ones(7, np.float32)},
-        {"words": np.full(9, 97, np.uint8), "codes": np.zeros((1, 2)), "step": np.ones(4, np.float32)},
-    ],
-)
-def test_a_table_of_words_with_other_arrays_says_so(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
-    np.savez(tmp_path / "words.npz", **arrays)
-    with pytest.raises(MeshGPTError, match="words.npz"):
-        WordTable.read(tmp_path / "words.npz")

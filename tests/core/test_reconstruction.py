@@ -111,3 +111,21 @@ def test_an_autoencoder_reconstructs_in_the_same_way():
     found = [reconstruct(tokenizer, mesh) for mesh in meshes]
     assert np.mean([one.triangle_accuracy for one in found]) > 0.5
     assert max(one.as_dict()["mean_error_share"] for one in found) < 0.01
+
+
+def test_nearest_places_on_a_dense_surface_are_those_of_looking_at_every_triangle() -> None:
+    """Many triangles are looked at in blocks; a small part of them at once tells what is right."""
+    u, v = np.meshgrid(*[np.linspace(-1, 1, 111)] * 2)
+    places = np.stack([u, v, np.sin(4 * u) * np.cos(3 * v) / 3], axis=-1).reshape(-1, 3)
+    i = np.arange(111 * 111).reshape(111, 111)
+    a, b, c, d = (part.reshape(-1) for part in (i[:-1, :-1], i[1:, :-1], i[:-1, 1:], i[1:, 1:]))
+    triangles = places[np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])]
+    assert len(triangles) > 20_000
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.uniform(-1.5, 1.5, (300, 3)), triangles[::200].mean(axis=1) + 0.01])
+    found = Surface(triangles).nearest(points)
+    parts = [Surface(part).nearest(points) for part in np.array_split(triangles, 4)]
+    distances = np.stack([part.distance for part in parts])
+    np.testing.assert_allclose(found.distance, distances.min(axis=0), rtol=0, atol=1e-12)
+    best = np.stack([part.place for part in parts])[distances.argmin(axis=0), np.arange(len(points))]
+    np.testing.assert_allclose(found.place, best, rtol=0, atol=1e-6)

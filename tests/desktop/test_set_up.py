@@ -64,7 +64,7 @@ def test(rig):
     settings.prompt, settings.model = "chair", os.environ.get("MESHGPT_TEST_MODEL", "")
     before = len(bpy.data.objects)
     yield from rig.click("meshgpt.generate(")
-    yield from rig.wait(lambda: len(bpy.data.objects) == before + 1, 120, "the mesh")
+    yield from rig.wait(lambda: len(bpy.data.objects) == before + 1, 240, "the mesh")
     assert part("worker_client").current().launch.python == runtime.find_python()[0]
     yield from rig.shot("07_generated")
 

@@ -32,11 +32,3 @@ def run(code, **replaced):
         assert count == 1, name
     exec(compile(code, "example", "exec"), {"__name__": "__main__"})
     return [obj for obj in bpy.data.objects if obj not in before]
-
-
-def missing(name):
-    """Whether an operator is not in this version yet."""
-    if name in dir(bpy.ops.meshgpt):
-        return False
-    print(f"SKIPPED: bpy.ops.meshgpt.{name} is missing")
-    return True

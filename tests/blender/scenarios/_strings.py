@@ -8,10 +8,10 @@ import inspect
 import bpy
 
 KEYWORDS = {"text", "heading", "placeholder", "confirm_text", "title", "message"}
-# Functions whose constant arguments are shown; of `label` and the like only the keywords are.
-SHOWN = {"poll_message_set", "report", "MeshGPTError", "wrapped", "pair", "rpt_", "iface_", "tip_", "n_"}
 MARKED = {"rpt_", "iface_", "tip_", "n_"}  # names under which Blender's scripts import pgettext_*
-SAME_EVERYWHERE = {"", "MeshGPT", "CPU", "XPU", "Metal", "CUDA or ROCm"}
+# Functions whose constant arguments are shown; of `label` and the like only the keywords are.
+SHOWN = MARKED | {"poll_message_set", "report", "MeshGPTError", "_fail", "_give_up", "wrapped", "pair"}
+SAME_EVERYWHERE = {"", "MeshGPT", "MeshGPT: ", "CPU", "XPU", "Metal", "CUDA or ROCm"}
 
 
 def of_classes(classes):
@@ -23,7 +23,9 @@ def of_classes(classes):
             module, name = cls.bl_idname.split(".")
             rna = getattr(getattr(bpy.ops, module), name).get_rna_type()
             yield rna.description
-        names = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+        # Blender's own bases, as that of presets, have texts that Blender translates.
+        own = [base for base in cls.__mro__ if base.__module__.startswith("bl_ext.")]
+        names = {name for base in own for name in inspect.get_annotations(base)}
         for prop in (rna.properties[name] for name in names if name in rna.properties):
             if prop.is_hidden or prop.name == prop.identifier:
                 continue
@@ -33,8 +35,11 @@ def of_classes(classes):
                     yield from (item.name, item.description)
 
 
-def of_source(path):
-    """Texts in one file: (constant or None, line). None stands for an f-string, which no catalogue can hold."""
+def of_source(path, shown=frozenset(SHOWN), keywords=frozenset(KEYWORDS)):
+    """Texts in one file: (constant or None, line). None stands for an f-string, which no catalogue can hold.
+
+    `shown`: functions whose constant arguments are shown; `keywords`: the same of any function's keywords.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     constants = {
         node.targets[0].id: node.value
@@ -42,20 +47,23 @@ def of_source(path):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
     for node in ast.walk(tree):
-        for value in _shown(node):
+        for value in _shown(node, shown, keywords):
             yield from _texts(constants.get(value.id, value) if isinstance(value, ast.Name) else value)
 
 
-def _shown(node):
+def _shown(node, shown, keywords):
     """Expressions below `node` that are shown."""
     if isinstance(node, ast.Call):
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
         if name == "strip" or name in ("write_text", "run", "Popen"):
             return
-        yield from (word.value for word in node.keywords if word.arg in KEYWORDS)
-        if name in SHOWN:
+        yield from (word.value for word in node.keywords if word.arg in keywords)
+        if name in shown:
             yield from node.args
-    elif isinstance(node, ast.Assign) and getattr(node.targets[0], "attr", "") == "text":
+    elif isinstance(node, ast.Assign) and {"text", "message"} & {
+        getattr(node.targets[0], "attr", ""),
+        getattr(node.targets[0], "id", ""),
+    }:
         yield node.value
     elif isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "text" and node.value is not None:
         yield node.value

@@ -9,7 +9,7 @@ import bpy
 from _blender import done, enable
 
 enable()
-from _handbook import EXAMPLES, missing, run  # noqa: E402
+from _handbook import EXAMPLES, run  # noqa: E402
 
 folder = Path(os.environ["MESHGPT_DATA_DIR"])
 (folder / "dense").mkdir(parents=True)
@@ -22,14 +22,12 @@ variants = run(EXAMPLES["Variants as assets"][0], COUNT=2)
 assert 1 <= len(variants) <= 2 and all(obj.asset_data for obj in variants)
 assert {"MeshGPT", "mushroom", "meshgpt-lowpoly"} == set(variants[0].asset_data.tags.keys())
 
-if not missing("complete"):
-    bpy.ops.mesh.primitive_plane_add(location=(5, 0, 0))
-    completed = run(EXAMPLES["Complete the selection"][0], VARIANTS=2)
-    assert len(completed) == 2 and min(obj.location.x for obj in completed) > 6
-if not missing("retopologize"):
-    bpy.ops.mesh.primitive_uv_sphere_add()
-    bpy.ops.wm.obj_export(filepath=str(folder / "dense" / "ball.obj"), export_selected_objects=True)
-    (folder / "dense" / "notes.txt").write_text("no mesh")
-    assert run(EXAMPLES["Retopologize a folder"][0], FACES=60) == []
-    assert 10 < (folder / "light" / "ball.obj").read_text().count("\nf ") < 400
+bpy.ops.mesh.primitive_plane_add(location=(5, 0, 0))
+completed = run(EXAMPLES["Complete the selection"][0], VARIANTS=2)
+assert len(completed) == 2 and min(obj.location.x for obj in completed) > 6
+bpy.ops.mesh.primitive_uv_sphere_add()
+bpy.ops.wm.obj_export(filepath=str(folder / "dense" / "ball.obj"), export_selected_objects=True)
+(folder / "dense" / "notes.txt").write_text("no mesh")
+assert run(EXAMPLES["Retopologize a folder"][0], FACES=60) == []
+assert 10 < (folder / "light" / "ball.obj").read_text().count("\nf ") < 400
 done()

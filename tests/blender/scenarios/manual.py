@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Online Manual opens the section of the handbook; Text Editor > Templates > MeshGPT opens the example scripts."""
 
+import importlib
+import inspect
 import re
 import urllib.parse
 import urllib.request
@@ -9,7 +11,7 @@ import webbrowser
 from unittest import mock
 
 import bpy
-from _blender import done, enable, part
+from _blender import MODULE, done, enable, part
 
 enable()
 manual, templates = part("manual"), part("ui.templates")
@@ -31,6 +33,14 @@ for doc_id, section in (
     ("meshgpt.generate_dialog", "generate"),
     ("MESHGPT_OT_reconstruct.model", "reconstruct"),
     ("meshgpt.free_memory", "status"),
+    ("meshgpt.set_up_torch", "set-up-pytorch"),
+    ("meshgpt.cancel_set_up", "set-up-pytorch"),
+    ("meshgpt.choose_model", "models"),
+    ("meshgpt.mark_asset", "mark-as-asset"),
+    ("meshgpt.flip_variant", "complete"),
+    ("MESHGPT_PG_settings.size", "result-options"),
+    ("MESHGPT_PG_complete.room", "complete"),
+    ("MESHGPT_PG_retopologize.attempts", "retopologize"),
     ("MESHGPT_PG_settings.guidance", "sampling"),
     ("MESHGPT_PG_settings.count", "generate"),
     ("MESHGPT_AP_preferences.device", "preferences"),
@@ -40,8 +50,15 @@ for doc_id, section in (
     fragment, text = opened(doc_id)
     assert fragment == section and f'<h3 id="{section}">' in text or f'<h2 id="{section}">' in text, (doc_id, fragment)
 assert "# left" not in text and "&quot;round table&quot;" in text and "![" not in text
-for name in (name for name in dir(bpy.ops.meshgpt) if not name.startswith("_")):
-    assert opened(f"meshgpt.{name}")[0] in sections
+# Every operator and every field has a section, by a pattern of its own.
+fields = [f"meshgpt.{name}" for name in dir(bpy.ops.meshgpt) if not name.startswith("_")]
+for cls in importlib.import_module(f"{MODULE}.meshgpt_blender").CLASSES:
+    if issubclass(cls, bpy.types.PropertyGroup):
+        names = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+        fields += [f"{cls.__name__}.{name}" for name in names if not cls.bl_rna.properties[name].is_hidden]
+for doc_id in fields:
+    assert opened(doc_id)[0] in sections, doc_id
+assert len({section for _, section in manual.SECTIONS}) > 12
 assert manual.page("# A\n\ntext\n\n```python\n# no heading\n```\n![x](y.png)\n").count("<h") == 3  # html, head, h1
 
 # Blender's own pages stay what they are.

@@ -13,7 +13,7 @@ from _blender import MODEL, done, enable, part
 
 enable()
 jobs, models, panels, menus = part("jobs"), part("models"), part("ui.panels"), part("ui.menus")
-status, properties = part("ui.status"), part("properties")
+status, tools, properties = part("ui.status"), part("ui.tools_panels"), part("properties")
 settings = bpy.context.scene.meshgpt
 ICONS = set(bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys())
 
@@ -85,7 +85,7 @@ def draw(*classes, **changes):
     return seen
 
 
-ALL = [cls for cls in (*panels.CLASSES, *status.CLASSES, *menus.CLASSES) if hasattr(cls, "draw")]
+ALL = [cls for cls in (*panels.CLASSES, *tools.CLASSES, *status.CLASSES, *menus.CLASSES) if hasattr(cls, "draw")]
 draw(*ALL)  # the first time, the models are looked up
 
 opened, watching = [], True
@@ -109,11 +109,15 @@ assert any("reconstructs" in text for text in draw(panels.MESHGPT_PT_generate))
 assert bpy.ops.meshgpt.choose_model(model="") == {"FINISHED"} and settings.model == ""
 seen = draw(panels.MESHGPT_PT_generate, mode="EDIT_MESH")
 assert "Go to Object Mode" in seen and "meshgpt.generate" not in seen
+assert "meshgpt.complete" in draw(tools.MESHGPT_PT_complete, mode="EDIT_MESH")
+orders = [cls.bl_order for cls in (*panels.CLASSES, *tools.CLASSES, *status.CLASSES) if hasattr(cls, "bl_order")]
+assert sorted(orders) == [0, 10, 20, 30, 50, 60, 70], orders
 python = os.environ.pop("MESHGPT_PYTHON")
 part("runtime")._own_python_has_torch.cache_clear()
 find_python, part("runtime").find_python = part("runtime").find_python, lambda: None
 seen = draw(*ALL)
-assert "Choose Python..." in seen and "meshgpt.generate" not in seen
+assert "Open Preferences..." in seen and "meshgpt.generate" not in seen
+assert "meshgpt.complete" not in draw(tools.MESHGPT_PT_complete)
 part("runtime").find_python = find_python
 os.environ["MESHGPT_PYTHON"] = python
 
@@ -154,6 +158,7 @@ assert bpy.ops.meshgpt.new_seed() == {"FINISHED"} and settings.seed > 0
 settings.model = MODEL
 job = jobs.start("generate", {"count": 64, "faces": 300, "model": MODEL}, part("runtime").launch())
 assert job.text in draw(panels.MESHGPT_PT_generate) and "meshgpt.cancel" not in draw(status.MESHGPT_PT_status)
+assert "meshgpt.complete" in draw(tools.MESHGPT_PT_complete), "the job of another panel in its place"
 while job.first_face is None:
     job.update(0.2, block=True)
 assert job.seconds_left() is None, "too early to tell"

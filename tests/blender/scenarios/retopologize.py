@@ -113,7 +113,7 @@ assert {obj.data for obj in first} == {obj.data for obj in second} and first[0].
 assert first[0].data != by_source["Crate"][0].data
 for obj in made:
     found = json.loads(obj["meshgpt"])
-    assert found["attempts"] == 2 and 4 <= found["seed"] < 8
+    assert found["best_of"] == 2 and 4 <= found["seed"] < 8
     assert obj.matrix_world == bpy.data.objects[found["source"]].matrix_world
 
 # Instances: an empty that shows a collection, and what geometry nodes scatter.

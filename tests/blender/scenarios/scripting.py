@@ -57,28 +57,17 @@ except TypeError as error:  # a slip of the script's author, and nothing for use
 else:
     raise AssertionError("an unknown property was accepted")
 
-
-def missing(name):
-    """Whether an operator is not in this version yet."""
-    if name in dir(bpy.ops.meshgpt):
-        return False
-    print(f"SKIPPED: bpy.ops.meshgpt.{name} is missing")
-    return True
-
-
-if not missing("complete"):
-    half = bpy.data.objects["Cube"].copy()
-    half.data = half.data.copy()
-    bpy.context.collection.objects.link(half)
-    kept = {tuple(vertex.co) for vertex in half.data.vertices}
-    whole = api.complete(half, "table", count=2, seed=3, model=MODEL)
-    assert len(whole) == 2 and all(obj not in (half, back) and len(obj.data.polygons) >= 6 for obj in whole)
-    for obj in whole:
-        assert kept <= {tuple(vertex.co) for vertex in obj.data.vertices}
-if not missing("retopologize"):
-    bpy.ops.mesh.primitive_uv_sphere_add(location=(1, 2, 3))
-    sphere = bpy.context.active_object
-    light = api.retopologize(sphere, faces=60, seed=1)
-    assert light != sphere and 0 < len(light.data.polygons) < len(sphere.data.polygons)
-    assert (light.matrix_world.translation - sphere.matrix_world.translation).length < 1e-4
+half = bpy.data.objects["Cube"].copy()
+half.data = half.data.copy()
+bpy.context.collection.objects.link(half)
+kept = {tuple(vertex.co) for vertex in half.data.vertices}
+whole = api.complete(half, "table", count=2, seed=3, model=MODEL)
+assert len(whole) == 2 and all(obj not in (half, back) and len(obj.data.polygons) >= 6 for obj in whole)
+for obj in whole:
+    assert kept <= {tuple(vertex.co) for vertex in obj.data.vertices}
+bpy.ops.mesh.primitive_uv_sphere_add(location=(1, 2, 3))
+sphere = bpy.context.active_object
+light = api.retopologize(sphere, faces=60, seed=1)
+assert light != sphere and 0 < len(light.data.polygons) < len(sphere.data.polygons)
+assert (light.matrix_world.translation - sphere.matrix_world.translation).length < 1e-4
 done()

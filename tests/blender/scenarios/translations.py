@@ -26,11 +26,19 @@ for path in sorted(root.rglob("*.py")):
             formatted.append(f"{path.relative_to(root)}:{line}")
         else:
             needed.add(text)
+# What the processes of model and set-up say while they work, and the names in the plan of a set-up, are shown too.
+core = root.parent / "core"
+for path in (core / "operations.py", core / "setup" / "install.py"):
+    needed |= {text for text, _ in of_source(path, {"_progress", "progress"}, keywords=()) if text}
+needed |= {name for name, _ in part("torch_setup").plan("cpu", "pytorch", "").lines}
+needed |= {job.capitalize() for info in part("models").installed() for job in info.jobs}
 needed -= SAME_EVERYWHERE
 assert {"Generate", "Switch to Object Mode", "How many meshes to make"} <= needed
 
 tables = translations.tables()
 assert set(tables) == {"de", "fr", "es", "ja", "zh_HANS"}
+unused = sorted(set(tables["de"]) - needed)
+assert not unused, f"texts that are shown nowhere: {unused}"
 lacking = {language: sorted(needed - set(table)) for language, table in tables.items()}
 assert not any(lacking.values()), "texts without a translation:\n" + "\n".join(
     f"{language}: {text!r}" for language, texts in lacking.items() for text in texts
@@ -50,7 +58,8 @@ for language, table in tables.items():
         # A tooltip has no full stop, an error has one.
         assert re.search(r"[.。](?<!\.\.\.)$", english) is None or re.search(r"[.。?？]$", text), where
         assert re.search(r"[.。]$", english) or not re.search(r"(?<!\.)[.。]$", text), where
-print(f"{len(needed)} texts; {len(formatted)} f-strings that no table can hold: {', '.join(formatted)}")
+assert not formatted, f"f-strings that no table can hold: {formatted}"
+print(f"{len(needed)} texts")
 
 # Where Blender was built with languages (the module is not), it shows them.
 if bpy.app.build_options.international:

@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Beside meshgpt-pytorch 1.8.1 with as many parameters and threads: run in the environment of `make test-peer`.
+
+The peer's transformer has as many parameters as the bundled one it is compared with, and writes the same number of
+faces; its weights are random, which changes nothing in how long it takes. Its models are as its README builds them, but
+smaller.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .measure import Row, side_by_side
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = ROOT / ".venv-peer" / "bin" / "python"
+MODEL = "meshgpt-lowpoly-800"
+FACES, BATCH, ROUNDS = 100, 8, 5
+# The peer imports this for text prompts, and nothing here reads one: its seconds do not count.
+_STUB = "import sys, types; sys.modules.setdefault('open_clip', types.ModuleType('open_clip'))"
+
+
+def rows() -> Iterator[Row]:
+    """The rows, from a process in the peer's environment; none where that is not set up."""
+    if not PYTHON.is_file():
+        return
+    command = [str(PYTHON), "-W", "ignore", "-m", "benchmarks.peer"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("{"):
+                yield Row(**json.loads(line))
+    if process.returncode:
+        raise SystemExit("the comparison with the peer failed")
+
+
+def _measured() -> Iterator[Row]:
+    sys.modules.setdefault("open_clip", ModuleType("open_clip"))
+    yield from _imports()
+    yield from _adjacency()
+    yield from _autoencoders()
+    yield from _transformers()
+
+
+def _median(*jobs: Callable[[], Any]) -> list[float]:
+    """Median seconds of each job, which take turns after a round that does not count."""
+    found: list[list[float]] = [[] for _ in jobs]
+    for round_ in range(ROUNDS + 1):
+        for job, times in zip(jobs, found, strict=True):
+            start = time.perf_counter()
+            job()
+            if round_:
+                times.append(time.perf_counter() - start)
+    return [sorted(times)[len(times) // 2] for times in found]
+
+
+def _imports() -> Iterator[Row]:
+    def run(code: str) -> None:
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=True, capture_output=True)
+
+    generate = "import core.light.checkpoint"
+    train = "import core.transformer, core.tasks.transformer"
+    numpy, torch, peer = _median(
+        lambda: run(generate), lambda: run(train), lambda: run(f"{_STUB}; from meshgpt_pytorch import MeshTransformer")
+    )
+    yield Row("import what generates (NumPy)", numpy, "s", peer / numpy, "import meshgpt_pytorch")
+    yield Row("import what trains (PyTorch)", torch, "s", peer / torch, "import meshgpt_pytorch")
+
+
+def _adjacency() -> Iterator[Row]:
+    import torch
+    from meshgpt_pytorch.data import derive_face_edges_from_faces
+
+    from core.mesh import face_adjacency
+
+    from .meshes import torus
+
+    for around, tube in ((10, 5), (40, 10), (80, 20), (200, 50)):
+        faces = torus(around, tube).faces
+        many = f"{len(faces):,} faces"
+        if len(faces) > 5000:  # the peer's memory goes with the square
+            yield Row(f"face adjacency, {many}", 1e3 * side_by_side(lambda f=faces: face_adjacency(f))[0], "ms")
+            continue
+        other = torch.from_numpy(faces)[None]
+        ours, theirs = side_by_side(
+            lambda f=faces: face_adjacency(f), lambda o=other: derive_face_edges_from_faces(o, include_self=False)
+        )
+        yield Row(f"face adjacency, {many}", 1e3 * ours, "ms", theirs / ours, "meshgpt-pytorch")
+
+
+def _autoencoders() -> Iterator[Row]:
+    """A training step each, with edges given, of eight meshes of 128 faces."""
+    import torch
+    from meshgpt_pytorch import MeshAutoencoder as PeerAutoencoder
+    from meshgpt_pytorch.data import derive_face_edges_from_faces
+
+    from core import MeshAutoencoder
+
+    from .meshes import torus
+
+    torch.manual_seed(0)
+    peer = PeerAutoencoder(codebook_size=4096)
+    ours = MeshAutoencoder(dim=432, codebook_size=1024)
+    mesh = torus(16, 4)
+    vertices = torch.from_numpy(mesh.vertices / 2).float().expand(BATCH, -1, -1)
+    faces = torch.from_numpy(mesh.faces).expand(BATCH, -1, -1)
+    edges = derive_face_edges_from_faces(faces, include_self=False)
+    ours.initialise_codebooks([mesh.quantised()] * 4)
+
+    def step(model: Any) -> None:
+        model.zero_grad()
+        model(vertices=vertices, faces=faces, face_edges=edges).backward()
+
+    took = _median(lambda: step(ours), lambda: step(peer))
+    many = [sum(p.numel() for p in model.parameters()) / 1e6 for model in (ours, peer)]
+    name = f"autoencoder, a step of {BATCH} x {len(mesh.faces)} faces ({many[0]:.1f} M)"
+    yield Row(name, took[0], "s", took[1] / took[0], f"meshgpt-pytorch ({many[1]:.1f} M)")
+
+
+def _transformers() -> Iterator[Row]:
+    import torch
+    from meshgpt_pytorch import MeshAutoencoder as PeerAutoencoder
+    from meshgpt_pytorch import MeshTransformer as PeerTransformer
+
+    from core import MeshTransformer, load_checkpoint
+    from core.data.procedural import procedural_meshes
+
+    numpy, ours = (load_checkpoint(MODEL, device=device) for device in ("numpy", "cpu"))
+    torch.manual_seed(0)
+    sizes = {"dim": 256, "attn_depth": 4, "attn_dim_head": 32, "attn_heads": 8, "fine_attn_depth": 2}
+    peer = PeerTransformer(PeerAutoencoder(codebook_size=4096), max_seq_len=1536, **sizes)
+    own = {id(parameter) for parameter in peer.autoencoder.parameters()}
+    many = sum(parameter.numel() for parameter in peer.parameters() if id(parameter) not in own) / 1e6
+    against = f"meshgpt-pytorch ({many:.1f} M)"
+
+    length = 6 * FACES
+    start = torch.randint(4096, (1, 6), generator=torch.Generator().manual_seed(0))
+
+    def peers() -> None:
+        # Without an end of sequence the peer goes on to the length that is asked for.
+        peer.generate(start, max_seq_len=length, return_codes=True, filter_logits_fn=_never_ends)
+
+    peer.eval()
+    theirs = _median(peers)[0]
+    for model, engine in ((numpy, "NumPy"), (ours, "PyTorch")):
+        took = _median(lambda m=model: _write(m))[0]
+        name = f"write {FACES} faces with {engine} ({ours.config['parameters'] / 1e6:.1f} M)"
+        yield Row(name, FACES / took, "faces/s", theirs / took, against)
+
+    meshes = [mesh for mesh, _ in procedural_meshes(400, seed=0) if 90 <= len(mesh.faces) <= FACES][:BATCH]
+    tokenizer = ours.tokenizer
+    codes = torch.full((BATCH, FACES, 3, 3), -1)
+    for row, mesh in zip(codes, meshes, strict=True):
+        found = torch.from_numpy(tokenizer.encode(mesh))
+        row[: len(found)] = found
+    faces = sum(len(mesh.faces) for mesh in meshes)
+    trained = MeshTransformer(tokenizer, config=ours.transformer.config)
+    others = torch.randint(4096, (BATCH, length), generator=torch.Generator().manual_seed(1))
+    peer.train()
+
+    def train(model: Any, loss: Callable[[], Any]) -> None:
+        model.zero_grad()
+        loss().backward()
+
+    took = _median(
+        lambda: train(trained, lambda: trained(codes)), lambda: train(peer, lambda: peer.forward_on_codes(others))
+    )
+    name = f"transformer, a step of {BATCH} meshes, {faces} faces; the peer's {BATCH * FACES}"
+    yield Row(name, faces / took[0], "faces/s", faces / took[0] / (BATCH * FACES / took[1]), against)
+
+    def as_trained() -> Any:
+        with torch.autocast("cpu", torch.bfloat16):
+            return trained(codes)
+
+    half = _median(lambda: train(trained, as_trained))[0]
+    yield Row(
+        "... in bfloat16, which the peer does not do here",
+        faces / half,
+        "faces/s",
+        faces / half / (BATCH * FACES / took[1]),
+        against,
+    )
+
+
+def _never_ends(logits: Any, **options: Any) -> Any:
+    logits = logits.clone()
+    logits[..., -1] = -1e9
+    return logits
+
+
+def _write(checkpoint: Any) -> int:
+    """As many faces as the peer writes, however many meshes they take."""
+    faces, seed = 0, 0
+    while faces < FACES:
+        for event in checkpoint.stream("house", 1, 2 * FACES, seed=seed, max_faces=FACES, guidance=1.0):
+            faces += hasattr(event, "triangle")
+        seed += 1
+    return faces
+
+
+if __name__ == "__main__":
+    for row in _measured():
+        print(json.dumps(asdict(row)), flush=True)

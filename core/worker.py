@@ -72,11 +72,8 @@ class Connection:
         return self.closed or job in self._cancelled
 
     @contextlib.contextmanager
-    def serving(self, args: Any) -> Iterator[None]:
-        """While a request with these arguments runs, give signs of life."""
-        folder = Path(str(args.get("folder") or "") if isinstance(args, dict) else "")
-        if folder.name.startswith(protocol.JOB_FOLDER):
-            self._folder = folder
+    def serving(self) -> Iterator[None]:
+        """While a request runs, give signs of life."""
         self._busy.set()
         try:
             yield
@@ -90,6 +87,12 @@ class Connection:
             time.sleep(BEAT_SECONDS)
             if self._busy.is_set():
                 self.send(None, protocol.ALIVE)
+
+    def _keep_folder(self, args: Any) -> None:
+        """Remember the temporary folder of the last request, which may not have begun when Blender dies."""
+        folder = Path(str(args.get("folder") or "") if isinstance(args, dict) else "")
+        if folder.name.startswith(protocol.JOB_FOLDER):
+            self._folder = folder
 
     def end(self) -> NoReturn:
         """End the process; where Blender went first, what it would have deleted goes too."""
@@ -114,6 +117,7 @@ class Connection:
                     self._cancelled.add(job)
                 self.send(message.get("id"), protocol.RESULT)
             else:
+                self._keep_folder(message.get("args"))
                 self.requests.put(message)
         self._closed.set()
         self.requests.put(None)
@@ -148,7 +152,7 @@ class Worker:
         try:
             if self.connection.is_cancelled(job):
                 raise Cancelled()
-            with self.connection.serving(args):
+            with self.connection.serving():
                 result = self.operations.run(job, request.get("op"), args)
         except Exception as error:
             self.connection.fail(job, error, args)

@@ -32,7 +32,7 @@ def bare_python():
 
 os.environ["MESHGPT_PYTHON"] = bare_python()
 jobs, client, protocol = part("jobs"), part("worker_client"), part("jobs").protocol
-LONG = {"count": 4, "max_faces": 300, "model": MODEL}  # seconds of work for the tiny model, on NumPy
+LONG = {"count": 4, "max_faces": 120, "model": MODEL}  # a second or more of work for the tiny model, on NumPy
 SHORT = {"count": 2, "max_faces": 8, "model": MODEL}
 
 

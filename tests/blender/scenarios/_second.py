@@ -12,10 +12,10 @@ from _blender import MODEL, enable, part
 enable()
 jobs = part("jobs")
 job = jobs.start("generate", {"count": 4, "max_faces": 300, "model": MODEL}, part("runtime").launch())
-while job.first_face is None:
+while job.first_face is None and sys.argv[1] != "early":
     job.update(0.1, block=True)
 print(job.client._process.pid, job.folder, flush=True)
-if sys.argv[1] == "stand":
+if sys.argv[1] in ("early", "stand"):
     os.kill(os.getpid(), signal.SIGSTOP)
 if sys.argv[1] == "work":
     sys.stdin.readline()

@@ -28,7 +28,7 @@ SEED = int(os.environ.get("MESHGPT_CHAOS_SEED", "6"))
 ARGS = {"count": 3, "max_faces": 60, "model": MODEL}
 OURS = ("kill", "abort", "stop", "pause", "stdin", "stdout", "memory", "garbage", "lie", "cancel", "disk")
 chance = random.Random(SEED)
-jobs.QUIET_SECONDS, jobs.FROZEN_SECONDS = 1.0, 2.0 if NUMBER > 15 else 1.5
+jobs.QUIET_SECONDS, jobs.FROZEN_SECONDS = 1.0, 6.0  # three signs of life, for busy machines
 disk = faults.SmallDisk("1m")
 folder = Path(os.environ["TMPDIR"]) if disk.missing else disk.path
 

@@ -10,6 +10,7 @@ import bpy
 import bmesh  # is there once bpy is
 import numpy as np
 from _blender import ABLE_MODEL, MODEL, done, enable, names, part, refused
+from mathutils import Matrix
 
 enable()
 OPTIONS = {"model": ABLE_MODEL, "temperature": 1.0, "guidance": 1.0}
@@ -22,22 +23,28 @@ def activate(obj):
     bpy.context.view_layer.objects.active = obj
 
 
-def sides(face):
+def directed_edges(face):
     """The directed edges of a face."""
     return zip(face, [*face[1:], face[0]], strict=True)
 
 
 def welded(obj):
-    """Whether the new faces of the last completion have their corners where the model put them."""
+    """Whether the new faces of all variants of the last completion have their corners where the model put them."""
     _, state, job = part("source_operator")._last["MESHGPT_OT_complete"]
-    vertices, faces = job.meshes[0].vertices, job.meshes[0].faces[len(state.faces) :]
-    wanted = state.placement.own(vertices)[state.placement.faces(faces)]
-    found = [[obj.data.vertices[v].co for v in p.vertices] for p in obj.data.polygons[-len(faces) :]]
-    return np.allclose(found, wanted, atol=1e-5)
+    meshes, attached = [variant.mesh for variant in obj.meshgpt_variants] or [obj.data], 0
+    for mesh, made in zip(meshes, sorted(job.meshes, key=lambda one: one.row), strict=True):
+        faces = made.faces[len(state.faces) :]
+        attached += (faces < len(state.vertices)).sum()
+        wanted = state.placement.own(made.vertices)[state.placement.faces(faces)]
+        found = [[mesh.vertices[v].co for v in p.vertices] for p in mesh.polygons[-len(faces) :]]
+        if not np.allclose(found, wanted, atol=1e-5):
+            return False
+    assert attached, "no new face is at a kept vertex: take another seed"
+    return True
 
 
 def rich_mesh():
-    """Three n-gons and two quads that use all that a mesh can carry."""
+    """Two quads and an n-gon that use all that a mesh can carry."""
     points = [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0.5, 1.4, 0), (0, 0, 1.03), (1, 0, 1.01), (1, 1, 0.97)]
     faces = [(0, 1, 6, 5), (1, 2, 7, 6), (0, 3, 4, 2, 1)]
     mesh = bpy.data.meshes.new("Rich")
@@ -112,7 +119,7 @@ assert all(len(face) == 3 for face in new) and any(vertex < 8 for face in new fo
 # Mirrored as the object is, they run along the kept faces' edges the other way, so normals agree.
 edges = [{(a, b) for p in ps for a, b in p.edge_keys} for ps in (made.data.polygons[:3], made.data.polygons[3:])]
 assert edges[0] & edges[1], "no new face is at an edge of a kept one"
-directed = [set(sides(polygon.vertices)) for polygon in made.data.polygons]
+directed = [set(directed_edges(polygon.vertices)) for polygon in made.data.polygons]
 assert not set().union(*directed[:3]) & set().union(*directed[3:]), "a new face is turned over"
 places = np.array([vertex.co for vertex in made.data.vertices])
 assert len(np.unique(places.round(5), axis=0)) == len(places), "vertices lie on each other"
@@ -140,7 +147,7 @@ for face in edited.faces:
 edited.faces[2].select_set(True)
 edited.faces[2].verts[0].co.z -= 0.25  # not yet written to the mesh
 bmesh.update_edit_mesh(source.data)
-assert bpy.ops.meshgpt.complete(seed=1, **OPTIONS) == {"FINISHED"}
+assert bpy.ops.meshgpt.complete(seed=1, count=6, **OPTIONS) == {"FINISHED"}
 assert bpy.context.mode == "OBJECT" and len(source.data.polygons) == 3
 made = bpy.context.active_object
 assert made.name.startswith("Rich Completed") and json.loads(made["meshgpt"])["faces_in"] == 3  # an n-gon of five
@@ -164,12 +171,37 @@ edited.select_mode = {"FACE"}
 for face in edited.faces:
     face.select_set(face.index == 1)
 bmesh.update_edit_mesh(source.data)
-bpy.ops.meshgpt.complete(seed=4, **OPTIONS)
+bpy.ops.meshgpt.complete(seed=4, count=6, **OPTIONS)
 made = bpy.context.active_object
 assert welded(made) and made.data.polygons[0].loop_total == 4 and made.data.attributes["tag"].data[0].value == 8
 assert [tuple(made.data.vertices[v].co) for v in made.data.polygons[0].vertices] == [
     tuple(source.data.vertices[v].co) for v in source.data.polygons[1].vertices
 ]
+
+# And where much is taken away: of five boxes in one mesh the sides of four are kept.
+edited = bmesh.new()
+for place, size in [((0, 0, 1), 2)] + [((x, y, 0.4), 0.3) for x in (-0.8, 0.8) for y in (-0.5, 0.5)]:
+    matrix = Matrix.Translation(place) @ Matrix.Diagonal((size, size, 1 - 0.4 * size, 1))
+    bmesh.ops.create_cube(edited, size=1, matrix=matrix)
+stool = bpy.data.objects.new("Stool", bpy.data.meshes.new("Stool"))
+edited.to_mesh(stool.data)
+edited.free()
+bpy.context.collection.objects.link(stool)
+activate(stool)
+sides = [abs(polygon.normal.z) < 0.5 and polygon.index > 5 for polygon in stool.data.polygons]
+bpy.ops.object.mode_set(mode="EDIT")
+edited = bmesh.from_edit_mesh(stool.data)
+edited.select_mode = {"FACE"}
+for face, keep in zip(edited.faces, sides, strict=True):
+    face.select_set(keep)
+bmesh.update_edit_mesh(stool.data)
+bpy.ops.meshgpt.complete(seed=4, count=6, **OPTIONS)
+made = bpy.context.active_object
+assert welded(made) and json.loads(made["meshgpt"])["faces_in"] == 32
+kept = [
+    [stool.data.vertices[v].co for v in p.vertices] for p, keep in zip(stool.data.polygons, sides, strict=True) if keep
+]
+assert [[made.data.vertices[v].co for v in p.vertices] for p in made.data.polygons[:16]] == kept
 
 # Nothing selected: all is kept.
 activate(source)

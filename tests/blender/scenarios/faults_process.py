@@ -78,8 +78,8 @@ def frozen():
     faults.until(lambda: "has not answered" not in job.text, job)
     assert not faults.end(job) and job.state is State.DONE
 
-    jobs.FROZEN_SECONDS = 2.0
     job = faults.begun()
+    jobs.FROZEN_SECONDS = 2.0
     faults.send(job, signal.SIGSTOP)
     assert "was frozen for" in faults.end(job) and faults.gone(faults.pid_of(job))
     jobs.QUIET_SECONDS, jobs.FROZEN_SECONDS = 20.0, 300.0

@@ -24,9 +24,10 @@ from _faults import client  # noqa: E402
 
 JOBS = int(os.environ.get("MESHGPT_MEMORY_JOBS", "60"))
 FIRST = int(os.environ.get("MESHGPT_MEMORY_FIRST", "30"))
-# Of a few jobs one page of a library more is a per cent; the bound of 2% is for a thousand.
-MOST = 1.02 if JOBS >= 1000 else 1.05
-
+MOST = 1.02
+SLACK = (
+    2048  # kB; of a small process: Python keeps the names of attributes it has looked up, and takes memory by the MB
+)
 # The same model, for meshes of four faces: the number of jobs counts, not their length.
 folder = Path(os.environ["MESHGPT_DATA_DIR"]) / "small"
 shutil.copytree(MODEL, folder)
@@ -57,7 +58,7 @@ for number in range(1, JOBS + 1):
         print(f"after {number} jobs: Blender {sizes[number][0]} kB, worker {sizes[number][1]} kB", flush=True)
 for name, first, last in zip(("Blender", "worker"), sizes[FIRST], sizes[JOBS], strict=True):
     print(f"{name}: {100 * (last / first - 1):+.2f}% from job {FIRST} to job {JOBS}")
-    assert last <= first * MOST, f"{name} grew from {first} to {last} kB"
+    assert last <= max(first * MOST, first + SLACK), f"{name} grew from {first} to {last} kB"
 assert threads[-1] <= threads[0] and files[-1] <= files[0], (threads, files)
 assert not faults.gone(client.current()._process.pid)
 done()

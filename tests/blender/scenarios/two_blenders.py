@@ -41,9 +41,9 @@ faults.until(lambda: faults.gone(pid))
 assert not folder.exists()
 
 # Blender is killed, crashes, or quits while a job runs.
-for what in ("stand", "crash", "quit"):
+for what in ("early", "stand", "crash", "quit"):
     other, pid, folder = second(what)
-    if what == "stand":
+    if what in ("early", "stand"):
         other.kill()
     other.communicate()
     faults.until(lambda pid=pid: faults.gone(pid), seconds=30)

@@ -49,6 +49,11 @@ def import_check(*more: str) -> tuple[dict[str, str], dict[str, str]]:
     return versions, problems
 
 
+def installed() -> dict[str, str]:
+    """The versions of all packages that are there; nothing is imported."""
+    return {name: _installed_version(name) for name in NEEDED + AUTOENCODER + TRAINING if find_spec(name)}
+
+
 def broken_extras() -> list[str]:
     """The packages that only autoencoders and training need and that cannot be imported; it takes seconds."""
     versions, problems = {}, {}

@@ -23,6 +23,7 @@ from .environment import (
     MissingPackageError,
     describe_device,
     import_check,
+    installed,
     list_devices,
     need_packages,
     numpy_device,
@@ -68,8 +69,10 @@ class Operations:
 
     def hello(self, job: Any, args: dict[str, Any]) -> dict[str, Any]:
         """Versions, devices and the packages that are missing; never fails because one of them does. Without PyTorch
-        the device is NumPy's.
+        the device is NumPy's. `args["quick"]`: only what is known without importing PyTorch, which takes seconds.
         """
+        if args.get("quick"):
+            return {**identity(), "packages": installed(), "problem": None, "devices": [numpy_device().as_dict()]}
         self._progress(job, "Starting PyTorch")
         versions, problems = import_check()
         result = {**identity(), "packages": versions, "problem": None, "devices": [numpy_device().as_dict()]}

@@ -89,7 +89,7 @@ class Job:
             self.id = self.hello = self.client.send(self.op, self.args)
             return
         if not self.client.ready:
-            self.hello = self.client.send(protocol.HELLO)
+            self.hello = self.client.send(protocol.HELLO, {"quick": True})
         self.id = self.client.send(self.op, self.args)
 
     @property

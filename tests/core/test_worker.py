@@ -112,6 +112,21 @@ def test_hello_reports_versions_and_devices(process: Process) -> None:
     assert 0 < cpu["free"] <= cpu["total"]
 
 
+def test_a_quick_hello_and_a_few_meshes_need_no_torch(process: Process, tmp_path: Path) -> None:
+    process.ask(1, protocol.HELLO, quick=True)
+    _, answer = process.answer(1)
+    import torch
+
+    assert answer["packages"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert [device["id"] for device in answer["devices"]] == ["numpy"]
+    process.ask(2, protocol.GENERATE, folder=str(tmp_path), count=1, max_faces=4)
+    _, answer = process.answer(2)
+    assert answer["device"]["id"] == "numpy"
+    loaded = Path(f"/proc/{process.process.pid}/maps")
+    if loaded.exists():  # Linux
+        assert "libtorch" not in loaded.read_text()
+
+
 def test_a_bad_line_is_answered_and_the_worker_goes_on(process: Process) -> None:
     process.write(b"{not json\n")
     answer = process.next()

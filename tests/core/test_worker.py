@@ -112,7 +112,8 @@ def test_hello_reports_versions_and_devices(process: Process) -> None:
     assert 0 < cpu["free"] <= cpu["total"]
 
 
-def test_a_quick_hello_and_a_few_meshes_need_no_torch(process: Process, tmp_path: Path) -> None:
+def test_a_quick_hello_and_a_few_meshes_need_no_torch(tmp_path: Path) -> None:
+    process = Process()
     process.ask(1, protocol.HELLO, quick=True)
     _, answer = process.answer(1)
     import torch
@@ -125,6 +126,7 @@ def test_a_quick_hello_and_a_few_meshes_need_no_torch(process: Process, tmp_path
     loaded = Path(f"/proc/{process.process.pid}/maps")
     if loaded.exists():  # Linux
         assert "libtorch" not in loaded.read_text()
+    process.close()
 
 
 def test_a_bad_line_is_answered_and_the_worker_goes_on(process: Process) -> None:

@@ -46,7 +46,7 @@ def test_the_bundled_model_tells_how_common_its_words_are() -> None:
 
 
 def test_reading_them_needs_no_torch() -> None:
-    code = "import sys, core.suggestions as s, core.checkpoint as c, core.sampling\n"
-    code += "assert s.known_words(c.find_checkpoint()) and core.sampling.SamplingConfig.top_p\n"
+    code = "import sys, core.suggestions as s, core.model_list as c, core.sampling_config\n"
+    code += "assert s.known_words(c.find_checkpoint()) and core.sampling_config.SamplingConfig.top_p\n"
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -78,7 +78,7 @@ def test_padding_counts_for_nothing() -> None:
 def test_mistakes_are_told() -> None:
     with pytest.raises(MeshGPTError, match="no option width"):
         MeshTransformer(LatticeTokenizer(), width=3)
-    with pytest.raises(MeshGPTError, match='no head "pointer"'):
+    with pytest.raises(MeshGPTError, match='head is "pointer"'):
         MeshTransformer(LatticeTokenizer(), head="pointer")
     small = MeshTransformer(LatticeTokenizer(), dim=32, depth=1, heads=2, max_faces=12)
     codes = torch.randint(0, 128, (2, 6, 3, 3))

@@ -118,4 +118,4 @@ def _retopologize(rig, area):
     assert [material.name for material in made.data.materials] == ["Fur", "Eyes"]
     assert json.loads(made["meshgpt"])["source"] == name
     bpy.data.objects[name].location.x -= 2.4
-    yield from rig.shot("04_retopologized", 0.8)
+    yield from rig.shot("04_retopologized", 2.0)  # the panel grows in steps

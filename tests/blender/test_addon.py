@@ -64,9 +64,7 @@ def test_scenario(scenario: str, model: Path, able: Path, tmp_path: Path) -> Non
         timeout=150,
     )
     # Not as the last line: bpy 4.5 and 5.0 report at the end some bytes that their own Data Transfer modifier keeps.
-    assert done.returncode == 0 and "DONE" in done.stdout.splitlines(), (
-        f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    )
+    assert done.returncode == 0 and "DONE" in done.stdout.splitlines(), f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     left = [path for path in (tmp_path / "jobs").iterdir() if path.name.startswith("meshgpt-")]
     assert not left, f"files of a job were left behind: {left}"
     shutil.rmtree(profile)

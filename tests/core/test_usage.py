@@ -111,7 +111,9 @@ def test_mistakes_are_told() -> None:
     ]:
         with pytest.raises(MeshGPTError, match=says):
             MeshTransformer(LatticeTokenizer(), **sizes)
-    deep = LatticeTokenizer([(2, 2, 2)] * 21)
+    with pytest.raises(MeshGPTError, match="refine"):
+        LatticeTokenizer([(2, 2, 2)] * 21)
+    deep = MeshAutoencoder(dim=32, encoder_depth=1, decoder_depth=1, dim_codebook=8, num_quantizers=7)
     with pytest.raises(MeshGPTError, match="tell apart"):
         MeshTransformer(deep)
 

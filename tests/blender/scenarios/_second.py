@@ -5,6 +5,7 @@
 import os
 import signal
 import sys
+import time
 
 import bpy  # noqa: F401 - first: it brings addon_utils
 from _blender import MODEL, enable, part
@@ -14,6 +15,9 @@ jobs = part("jobs")
 job = jobs.start("generate", {"count": 4, "max_faces": 300, "model": MODEL}, part("runtime").launch())
 while job.first_face is None and sys.argv[1] != "early":
     job.update(0.1, block=True)
+while not job.client._outgoing.empty():  # what the worker was never told, nobody can clear away
+    time.sleep(0.01)
+time.sleep(0.05)
 print(job.client._process.pid, job.folder, flush=True)
 if sys.argv[1] in ("early", "stand"):
     os.kill(os.getpid(), signal.SIGSTOP)

@@ -18,7 +18,7 @@ from .model import light_transformer, writes
 from .sampler import LightSampler
 from .weights import read_weights
 
-FEW = 4  # meshes; docs/ARCHITECTURE.md has what was measured
+FEW = 4  # meshes; docs/PERFORMANCE.md has what was measured on a processor, GPUs were not
 SET_UP = "Set up PyTorch, or choose another device."
 
 
@@ -27,7 +27,7 @@ def writing_device(path: Path, device: str, meshes: int) -> str | None:
     the best that PyTorch has. "auto" leaves all open, "cpu" both ways to use the processor.
 
     Without PyTorch it is NumPy's, if the model can be written with that; so it is for a few meshes, which come sooner
-    and faster, whatever GPU there may be: theirs is the time of many small calls.
+    that way and on a processor faster. With a GPU it is a guess: a face is many small calls there too.
     """
     if device in ("auto", "cpu") and (0 < meshes <= FEW or find_spec("torch") is None) and writes(read_config(path)):
         return "numpy"

@@ -267,8 +267,9 @@ class Writing:
 
     def _count(self, face: Sequence[int], inputs: Sequence[np.ndarray]) -> None:
         if self.model.neighbours:
+            total = sum(inputs)
             for vertex in face:
-                self._sums[vertex] += sum(inputs)
+                self._sums[vertex] += total
                 self._faces[vertex] += 1
 
     def read_faces(self, codes: np.ndarray, vertices: np.ndarray, kept: bool) -> None:

@@ -30,18 +30,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Cancelled, KeyboardInterrupt):
         print("Cancelled.", file=sys.stderr)
         return 130
-    except MeshGPTError as error:
-        print(f"Error: {error}", file=sys.stderr)
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        print(f"Error: {known}", file=sys.stderr)
         if as_json:
-            print(json.dumps({"error": error.message, "hint": error.hint}))
+            print(json.dumps({"error": known.message, "hint": known.hint}))
         return 2
     if result is None:  # one of several processes; another one reports
         return 0
-    if as_json:
-        print(json.dumps(result))
-    else:
-        options.show(result)
+    try:
+        if as_json:
+            print(json.dumps(result))
+        else:
+            options.show(result)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read this has seen enough; Python would flush once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def explained(error: Exception) -> MeshGPTError | None:
+    """What a user can mend, in one sentence and a hint: also memory or a disk that ran out. None for anything else,
+    which is a mistake of ours and keeps its traceback.
+    """
+    if isinstance(error, MeshGPTError):
+        return error
+    from .explanations import is_full_disk, is_out_of_memory
+
+    if is_out_of_memory(error):
+        return MeshGPTError("The memory ran out.", "Ask for less at once, close other programs, or try --device cpu.")
+    if is_full_disk(error):
+        return MeshGPTError("The disk is full.", "Free some space, or write to another folder.")
+    return None
 
 
 def parser() -> Parser:

@@ -18,6 +18,16 @@ _FEWEST_FACES = 16  # half of fewer is no mesh
 _SOME_FACES = 100  # to try where no number was given
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of the processor or of a device; each library has its own words for that."""
+    words = f"{type(error).__name__} {error}".partition("\n")[0].lower()
+    return isinstance(error, MemoryError) or any(sign in words for sign in _OUT_OF_MEMORY)
+
+
+def is_full_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
 def explain(error: BaseException, args: Any = None) -> tuple[str, str, str]:
     """Kind, message and hint of an error in a request with these arguments."""
     text = str(error).splitlines()[0] if str(error) else ""
@@ -27,11 +37,10 @@ def explain(error: BaseException, args: Any = None) -> tuple[str, str, str]:
         return protocol.SETUP, error.message, error.hint
     if isinstance(error, MeshGPTError):
         return protocol.USER, error.message, error.hint
-    words = f"{type(error).__name__} {text}".lower()
-    if isinstance(error, MemoryError) or any(sign in words for sign in _OUT_OF_MEMORY):
+    if is_out_of_memory(error):
         cpu = "" if os.environ.get("MESHGPT_DEVICE") == "cpu" else ", or choose the CPU in the preferences"
         return protocol.MEMORY, "The device ran out of memory.", f"{smaller(args)}, close other programs{cpu}."
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if is_full_disk(error):
         folder = args.get("folder") if isinstance(args, dict) else None
         return protocol.USER, *full_disk(os.path.dirname(str(folder or "")))
     return (

@@ -34,8 +34,10 @@ def add(commands: Any) -> None:
 
 def _complete(options: argparse.Namespace) -> Result:
     from ..meshio import load_mesh
+    from ..model_list import able_checkpoint
 
     mesh = load_mesh(options.file)
+    options.model = options.model or able_checkpoint("completion")
     box = (options.box[:3], options.box[3:]) if options.box else None
 
     def make(checkpoint: Any, settings: dict[str, Any]) -> list:

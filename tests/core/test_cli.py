@@ -120,6 +120,43 @@ def test_an_error_with_json_is_an_object_too():
     assert "nothing.ply" in said["error"] and said["hint"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited, and a full disk made, as Linux has them")
+def test_memory_or_a_disk_that_ran_out_is_one_sentence(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MESHGPT_DEVICE": "numpy"}
+    program = (
+        "import resource, sys, numpy, core.cli, core.light.checkpoint, core.commands.generate as command\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\n"
+        "command.write_meshes = lambda *_: numpy.ones(2**40)\n"
+        "sys.exit(core.cli.main(['generate', '--out', sys.argv[1]]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], text=True, capture_output=True, env=environment
+    )
+    assert done.returncode == 2 and done.stderr.startswith("Error: The memory ran out. "), done.stderr
+    assert "Traceback" not in done.stderr
+    program = program.replace("numpy.ones(2**40)", "open('/dev/full', 'w', buffering=1).write('mesh\\n')")
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], text=True, capture_output=True, env=environment
+    )
+    assert done.returncode == 2 and done.stderr.startswith("Error: The disk is full. "), done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "core", "info", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as done:
+        done.stdout.close()
+        assert done.stderr.read() == "" and done.wait() == 0
+
+
+def test_complete_takes_a_model_that_can(chair, tmp_path):
+    """Without --model that of the list which completes any set of faces, as in Blender, not the default one."""
+    from core.model_list import able_checkpoint
+
+    said = run_json("complete", chair, "chair", "--max-faces", 200, "--device", "numpy", "--out", tmp_path)
+    assert said["model"] == able_checkpoint("completion").name
+
+
 def test_info_of_a_mesh(chair):
     said = run_json("info", chair)
     assert said["faces"] == 72 and said["watertight"] is True

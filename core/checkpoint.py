@@ -221,13 +221,15 @@ class Checkpoint:
                 on_face(event)
         if best_of == 1:
             return [meshes[row] for row in sorted(meshes)]
-        best = self._ranking()
-        limit = self.transformer.config.max_faces
         asked = {name: settings[name] for name in ("category", "points", "kept") if name in settings}
         groups: dict[int, list[GeneratedMesh]] = {}
         for row in sorted(meshes):
             groups.setdefault(row // best_of, []).append(meshes[row])
-        return [best(self, group, faces=min(faces or 0, limit), **asked) for group in groups.values()]
+        return [self.best(group, faces, **asked) for group in groups.values()]
+
+    def best(self, meshes: Sequence[GeneratedMesh], faces: int | None = None, **asked: Any) -> GeneratedMesh:
+        """The best of several meshes that were generated with these wishes (`ranking.best`)."""
+        return self._ranking()(self, meshes, faces=min(faces or 0, self._generator().config.max_faces), **asked)
 
     def _sampler(
         self,

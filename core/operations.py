@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import protocol
+from .checks import check_type
 from .environment import (
     AUTOENCODER,
     MissingPackageError,
@@ -92,20 +93,44 @@ class Operations:
         return {"models": [{field: getattr(info, field) for field in fields} for info in found]}
 
     def generate(self, job: Any, args: dict[str, Any]) -> dict[str, Any]:
-        """Stream faces in batches and each mesh when it is finished; arrays go to `args["folder"]`."""
+        """Stream faces in batches and each mesh when it is finished; arrays go to `args["folder"]`.
+
+        With `best_of` that many candidates are made for each mesh, and the best is sent: row `i * best_of + j` is
+        candidate j of mesh i.
+        """
         results = Results(self.connection, job, job_folder(args))
-        checkpoint = self._generator(job, args)
+        wish, best_of = _given(args, _WISH), args.get("best_of") or 1
+        check_type("best_of", best_of, int)
+        count = wish.get("count", 1)
+        check_type("count", count, int)
+        checkpoint = self._generator(job, args, each=max(1, best_of))
         self._progress(job, "Generating")
         start = time.monotonic()
-        events = checkpoint.stream(**_given(args, _WISH), cancelled=self._cancelled(job))
-        made_by = {"model": _name(checkpoint)}
+        events = checkpoint.stream(**wish | {"count": count * best_of}, cancelled=self._cancelled(job))
+        candidates: dict[int, list[tuple[int, Any]]] = {}
         for event in _closing(events):
             if hasattr(event, "triangle"):
                 results.add_face(event.row, event.triangle)
-            else:
-                mesh = event.mesh
-                results.add_mesh(event.row, mesh, {"job": "generate", **mesh.provenance(), **made_by}, mesh.ended)
+                continue
+            candidates.setdefault(event.row // best_of, []).append((event.row, event.mesh))
+            if len(candidates[event.row // best_of]) == best_of:
+                self._send_best(results, checkpoint, candidates.pop(event.row // best_of), wish, best_of)
+        for some in candidates.values():  # of which others came to nothing
+            self._send_best(results, checkpoint, some, wish, best_of)
         return self._summary(job, results, checkpoint, start)
+
+    @staticmethod
+    def _send_best(
+        results: Results, checkpoint: Any, candidates: list[tuple[int, Any]], wish: dict[str, Any], best_of: int
+    ) -> None:
+        row, mesh = candidates[0]
+        if len(candidates) > 1:
+            mesh = checkpoint.best([mesh for _, mesh in candidates], wish.get("faces"))
+            row = next(row for row, other in candidates if other is mesh)
+        about = {"job": "generate", **mesh.provenance(), "model": _name(checkpoint)}
+        if best_of > 1:
+            about["best_of"] = best_of
+        results.add_mesh(row, mesh, about, mesh.ended)
 
     def complete(self, job: Any, args: dict[str, Any]) -> dict[str, Any]:
         """Add what is missing to the mesh in `args["path"]`, whose vertices and faces come first in each result; faces

@@ -39,14 +39,17 @@ def generate(
     guidance: float | None = None,
     model: str | None = None,
     size: float = 2.0,
+    attempts: int = 1,
     **options: Any,
 ) -> list[bpy.types.Object]:
-    """New objects from a prompt, a face count, or nothing at all; mesh i has the seed `seed + i`.
+    """New objects from a prompt, a face count, or nothing at all; mesh i has the seed `seed + i`, or one of `seed +
+    attempts * i` and the next where it is the best of several attempts.
 
     They stand at the 3D cursor, in the active collection, and are selected.
     """
     options |= {"prompt": prompt, "count": count, "seed": seed, "faces": faces, "temperature": temperature}
     options |= {"top_p": top_p, "guidance": guidance, "model": model, "size": size}
+    options |= {"attempts": attempts}
     return _run(bpy.ops.meshgpt.generate, options)
 
 

@@ -73,6 +73,7 @@ def _add_generate(commands: Any) -> None:
     parser = _add(commands, "generate", _generate, "new meshes from a prompt", '"round table" --count 2 -o tables.glb')
     parser.add_argument("prompt", nargs="?", default="", help="what to make, in a few words; empty: anything")
     _add_sampling(parser)
+    parser.add_argument("--attempts", type=int, default=1, metavar="N", help="write N for each and keep the best")
     parser.add_argument("--size", type=float, default=2.0, metavar="METRES", help="longest side (default: 2)")
     _add_output(parser)
 
@@ -146,7 +147,7 @@ def _generate(options: argparse.Namespace) -> list[str]:
     mesh_files.check_output(options.output)
     mesh_files.clear()
     start = time.monotonic()
-    return _write(options, api.generate(size=options.size, **_chosen(options)), start)
+    return _write(options, api.generate(size=options.size, attempts=options.attempts, **_chosen(options)), start)
 
 
 def _complete(options: argparse.Namespace) -> list[str]:

@@ -33,6 +33,16 @@ class GenerateProperties:
         max=256,
         options={"SKIP_SAVE"},
     )
+    attempts: IntProperty(
+        name="Attempts",
+        description="How many meshes the model writes for each result; the one that is most clearly what was asked for "
+        "is taken",
+        default=1,
+        min=1,
+        soft_max=8,
+        max=64,
+        options={"SKIP_SAVE"},
+    )
     seed: IntProperty(
         name="Seed",
         description="The same seed and settings give the same meshes",
@@ -135,7 +145,10 @@ class ResultProperties:
 
 
 # What decides the meshes.
-MODEL_OPTIONS = ("prompt", "count", "seed", "faces", "temperature", "top_p", "guidance", "manifold", "model")
+MODEL_OPTIONS = (
+    *("prompt", "count", "attempts", "seed", "faces"),
+    *("temperature", "top_p", "guidance", "manifold", "model"),
+)
 # What is done to them afterwards.
 RESULT_OPTIONS = tuple(ResultProperties.__annotations__)
 

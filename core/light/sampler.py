@@ -39,7 +39,7 @@ class Guidance:
 
     def join(self, log_p: np.ndarray) -> np.ndarray:
         """Log-probabilities [L, ...] of the branches -> [...]."""
-        result = log_p[0]
+        result = log_p[0].copy()
         for weight, before, after in zip(self.weights, log_p[:-1], log_p[1:], strict=True):
             result = result + np.float32(weight) * (after - before)
         return result
@@ -120,6 +120,9 @@ class OneMesh:
         # How many faces that began at a vertex have failed since the last that did not.
         self.dead_ends = np.zeros(capacity, np.int64)
         self.kept_faces = self.failures = self.attempts = 0
+        # Log-probability of what was chosen, in each branch: of the faces so far, and of the face that is being tried.
+        self.log_p = np.zeros(len(self.guidance.branches))
+        self._chosen_log_p = np.zeros_like(self.log_p)
         # At temperature 0 only retries draw, and they must not make the mesh depend on the seed.
         self._uniform = Uniform(seed if self.config.temperature else 0)
 
@@ -140,10 +143,12 @@ class OneMesh:
         vertices_before, number = self.mesh.vertex_count, len(self.mesh.faces)
         face: list[int] = []
         good = True
+        self._chosen_log_p[:] = 0
         for slot in range(3):
             place = 3 * number + slot
             vertex, choice = self._choose(slot, face, place, uniform[slot])
             if choice == END:
+                self.log_p += self._chosen_log_p
                 self.finished = self.ended = True
                 return False
             good = vertex is not None
@@ -154,6 +159,7 @@ class OneMesh:
             self.state.read(self.codes[vertex], vertex, place)
         self.attempts += 1
         if good:
+            self.log_p += self._chosen_log_p
             self.mesh.add_face(face)
             self.state.end_face(face, number)
             self.dead_ends[:] = 0
@@ -176,22 +182,27 @@ class OneMesh:
         gate = self.model.head.gate_logits(self.state.hidden)
         if slot:
             gate[:, END] += HIDDEN
-        gate = self.guidance.join(log_softmax(gate))
+        gates = log_softmax(gate)
+        gate = self.guidance.join(gates)
         if place < 3 if slot else not any_allowed:
             gate[COPY] = HIDDEN
         if slot == 0 and len(self.mesh.faces) == self.kept_faces:
             gate[END] = HIDDEN
         choice = self._pick(self._probabilities(gate), uniform[0])
+        self._chosen_log_p += gates[:, choice]
         if choice == NEW:
             return self._draw_new(slot, face, uniform[2:].reshape(-1, self.levels)), choice
         if choice == END or not any_allowed:
             return None, choice
-        pointer = self._pointer_log_p(slot, face, place)
+        pointers = self._pointer_log_p(slot, face, place)
+        pointer = self.guidance.join(pointers)
         pointer[~allowed] = HIDDEN
-        return self._pick(self._probabilities(pointer), uniform[1]), choice
+        vertex = self._pick(self._probabilities(pointer), uniform[1])
+        self._chosen_log_p += log_softmax(pointers)[:, vertex]
+        return vertex, choice
 
     def _pointer_log_p(self, slot: int, face: list[int], place: int) -> np.ndarray:
-        """Log-probability [V] of copying each earlier vertex, up to a constant: its slots summed."""
+        """Log-probability [L, V] of copying each earlier vertex, up to a constant: its slots summed."""
         count = self.mesh.vertex_count
         owner = self.slot_vertex[:place]
         p = softmax(self.state.pointer_scores(place))
@@ -199,7 +210,7 @@ class OneMesh:
         log_p = np.log(np.maximum(summed, np.float32(1e-30)))
         if self.model.config.edges:
             log_p += self.mesh.edge_bias(slot, face, self.model.head.edge_weights(self.state.hidden))
-        return self.guidance.join(log_p)
+        return log_p
 
     def _draw_new(self, slot: int, face: list[int], uniform: np.ndarray) -> int | None:
         """A new vertex: the first of K drawn ones that keeps the rules, uniform [K, D]; None where none does."""
@@ -208,16 +219,17 @@ class OneMesh:
         ordered = tokenizer.codes_in_order
         least = tokenizer.codes_of_keys(np.array(max(bound, 0))).tolist() if ordered else None
         start = head.context(self.state.hidden)
-        first = self.guidance.join(log_softmax(head.code_logits(start, 0)))  # the same for all draws
+        first = log_softmax(head.code_logits(start, 0))  # the same for all draws
         for draw in uniform:
-            context, codes, tied = start, [], bound >= 0
+            context, codes, tied, log_p_named = start, [], bound >= 0, 0.0
             for level in range(self.levels):
-                log_p = first if level == 0 else self.guidance.join(log_softmax(head.code_logits(context, level)))
+                branches = first if level == 0 else log_softmax(head.code_logits(context, level))
+                log_p = self.guidance.join(branches)
                 if least is not None and tied:  # the codes so far are those of the bound: no code may fall below
-                    log_p = log_p.copy()
                     log_p[: least[level] + (level == self.levels - 1)] = HIDDEN
                 code = self._pick(self._probabilities(log_p), draw[level])
                 codes.append(code)
+                log_p_named = log_p_named + branches[:, code]
                 tied = tied and least is not None and code == least[level]
                 context = head.extend(context, level, code)
             named = np.array(codes)
@@ -225,6 +237,7 @@ class OneMesh:
             if self.mesh.accepts_new(slot, face, key, point):
                 vertex = self.mesh.add_vertex(key, point)
                 self.codes[vertex] = named
+                self._chosen_log_p += log_p_named
                 return vertex
         return None
 
@@ -261,4 +274,7 @@ class OneMesh:
     def result(self, prompt: str) -> GeneratedMesh:
         codes = self.codes[np.array(self.mesh.faces)]
         decoded = self.model.tokenizer.decode(codes)
-        return GeneratedMesh(decoded, codes, ended=self.ended, seed=self.seed, prompt=prompt, attempts=self.attempts)
+        mesh = GeneratedMesh(decoded, codes, ended=self.ended, seed=self.seed, prompt=prompt, attempts=self.attempts)
+        gained = self.log_p[-1] - self.log_p[0] if len(self.log_p) > 1 else self.log_p[0]
+        mesh.score = float(gained) / max(1, len(codes) - self.kept_faces)
+        return mesh

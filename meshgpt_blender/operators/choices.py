@@ -18,8 +18,10 @@ class MESHGPT_OT_new_seed(bpy.types.Operator):
     bl_label = "New Seed"
     bl_options = {"INTERNAL", "UNDO"}
 
+    owner: StringProperty(default="meshgpt", options={"HIDDEN", "SKIP_SAVE"})  # where the scene keeps the settings
+
     def execute(self, context: bpy.types.Context) -> set[str]:
-        context.scene.meshgpt.seed = random.randrange(properties.MAX_SEED)
+        context.scene.path_resolve(self.owner).seed = random.randrange(properties.MAX_SEED)
         return {"FINISHED"}
 
 

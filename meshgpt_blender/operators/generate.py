@@ -68,11 +68,14 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
             # Blender keeps single precision; what was typed is what the mesh should carry as its settings.
             args[name] = round(args[name], 6) if self.properties.is_property_set(name) else None
         args["faces"] = self.faces or None
+        args["best_of"] = args.pop("attempts")
+        args["rows"] = self.count * self.attempts
         args["model"] = self.model or None
         return jobs.start("generate", args, runtime.launch())
 
     def show_preview(self, context: bpy.types.Context) -> None:
-        places = [context.scene.cursor.location + place for place in results.row(self.count, self.size)]
+        candidates = results.row(self.count * self.attempts, self.size)  # the best of which will stand alone
+        places = [context.scene.cursor.location + place for place in candidates]
         preview.start(places, self.size / mesh_io.MODEL_SIDE)
 
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:

@@ -107,18 +107,24 @@ def draw_request(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) 
     column.use_property_split = True
     column.use_property_decorate = False
     column.prop(settings, "count")
+    column.prop(settings, "attempts")
     row = column.row(heading="Faces")
     row.prop(settings, "use_faces", text="")
     number = row.row()
     number.active = settings.use_faces
     number.prop(settings, "faces", text="")
     column.prop(settings, "temperature", slider=True)
+    draw_seed(column, settings)
+    column.prop(settings, "model", placeholder="Bundled")
+
+
+def draw_seed(column: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """The seed with a button that draws another, and whether each job draws its own."""
     row = column.row(align=True)
     row.enabled = not settings.random_seed
     row.prop(settings, "seed")
-    row.operator("meshgpt.new_seed", text="", icon="FILE_REFRESH")
+    row.operator("meshgpt.new_seed", text="", icon="FILE_REFRESH").owner = settings.path_from_id()
     column.prop(settings, "random_seed", text="New Each Time")
-    column.prop(settings, "model", placeholder="Bundled")
 
 
 def draw_result(layout: bpy.types.UILayout, owner: bpy.types.PropertyGroup | bpy.types.Operator) -> None:

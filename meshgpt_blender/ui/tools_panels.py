@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from .. import mesh_io, provenance, variants
 from ..operators.complete import MESHGPT_OT_complete
 from ..operators.retopologize import ADVICE, FAR
-from .panels import Panel, draw_action
+from .panels import Panel, draw_action, draw_seed
 from .text import wrapped
 
 
@@ -37,7 +37,7 @@ class MESHGPT_PT_complete(_ClosedPanel, bpy.types.Panel):
         column = _column(layout)
         for name in ("count", "faces"):
             column.prop(settings, name)
-        _draw_seed(column, settings)
+        draw_seed(column, settings)
         column.prop(settings, "room")
         if settings.room == "OBJECT":
             column.prop_search(settings, "room_object", bpy.data, "objects")
@@ -79,7 +79,7 @@ class MESHGPT_PT_retopologize(_ClosedPanel, bpy.types.Panel):
         column = _column(layout)
         for name in ("faces", "count", "attempts"):
             column.prop(settings, name)
-        _draw_seed(column, settings)
+        draw_seed(column, settings)
         column.prop(settings, "model", placeholder="Automatic")
         column = _column(layout).column(heading="Take Over")
         for name in ("keep_materials", "transfer_uvs", "transfer_groups"):
@@ -120,14 +120,6 @@ def _column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     column.use_property_split = True
     column.use_property_decorate = False
     return column
-
-
-def _draw_seed(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
-    row = layout.row(align=True)
-    seed = row.row(align=True)
-    seed.active = not settings.random_seed
-    seed.prop(settings, "seed")
-    row.prop(settings, "random_seed", text="", icon="FILE_REFRESH")
 
 
 def _draw_lines(layout: bpy.types.UILayout, context: bpy.types.Context, lines: list[str]) -> None:

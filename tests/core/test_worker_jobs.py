@@ -106,6 +106,26 @@ def test_retopologize_sends_the_nearest_of_each_in_its_own_units(process: Proces
     assert '"Crate" (1 of 2): ' in stages and '"Box" (2 of 2): ' in stages
 
 
+def test_generate_sends_the_best_of_each(process: Process, able: Path, tmp_path: Path) -> None:
+    """One of the candidates, the same that a job of its own would make of its seed; all of them are shown."""
+    args = {"model": str(able), "folder": str(tmp_path), "prompt": "table", "temperature": 1.5, "guidance": 2.0}
+    process.ask(31, protocol.GENERATE, **args, count=2, best_of=3, seed=5)
+    events, answer = process.answer(31)
+    assert answer["event"] == protocol.RESULT, answer
+    found = meshes_of(events)
+    assert [row // 3 for row in sorted(found)] == [0, 1] and answer["meshes"] == 2
+    streamed = [protocol.read_arrays(event["path"]) for event in events if event["event"] == protocol.FACE]
+    assert set(np.concatenate([batch["rows"] for batch in streamed]).tolist()) <= set(range(6))
+    for row, mesh in found.items():
+        assert mesh["seed"] == 5 + row and mesh["best_of"] == 3
+        process.ask(32 + row, protocol.GENERATE, **args, seed=mesh["seed"])
+        alone = meshes_of(process.answer(32 + row)[0])[0]
+        assert alone["vertices"].tobytes() == mesh["vertices"].tobytes() and "best_of" not in alone
+    for number, wrong in ((40, -1), (41, "two")):
+        process.ask(number, protocol.GENERATE, **args, best_of=wrong)
+        assert process.answer(number)[1]["kind"] == protocol.USER
+
+
 @pytest.mark.parametrize(("op", "job"), [(protocol.COMPLETE, 24), (protocol.RETOPOLOGIZE, 26)])
 def test_the_jobs_with_a_source_are_cancelled_between_two_faces(
     process: Process, able: Path, tmp_path: Path, op: str, job: int

@@ -46,6 +46,17 @@ bpy.ops.meshgpt.generate(**options)
 again = bpy.context.active_object
 assert again not in made and [tuple(vertex.co) for vertex in again.data.vertices] == shape
 
+# The best of several attempts is one of the meshes that their seeds make; its own seed makes it again.
+bpy.ops.meshgpt.generate(**arguments | {"count": 2, "attempts": 3, "guidance": 2.0})
+for place, obj in enumerate(sorted(bpy.context.selected_objects, key=lambda obj: obj.name)):
+    found = json.loads(obj["meshgpt"])
+    assert 7 + 3 * place <= found["seed"] < 10 + 3 * place and found["best_of"] == 3, found
+    shape = [tuple(vertex.co) for vertex in obj.data.vertices]
+    bpy.context.view_layer.objects.active = obj
+    bpy.ops.meshgpt.regenerate()
+    again = bpy.context.active_object
+    assert again is not obj and [tuple(vertex.co) for vertex in again.data.vertices] == shape
+
 # Blender as a module keeps no undo steps unless asked; one step holds the whole result.
 bpy.ops.object.select_all(action="DESELECT")
 bpy.ops.ed.undo_push(message="two jobs")

@@ -153,6 +153,10 @@ settings.model = ""
 
 settings.random_seed, settings.seed = False, 0
 assert bpy.ops.meshgpt.new_seed() == {"FINISHED"} and settings.seed > 0
+other = bpy.context.scene.meshgpt_complete
+before = settings.seed, other.seed
+assert bpy.ops.meshgpt.new_seed(owner=other.path_from_id()) == {"FINISHED"}
+assert settings.seed == before[0] and other.seed != before[1]
 
 # While a job runs, and after it: progress, time left, the device, the object's settings.
 settings.model = MODEL

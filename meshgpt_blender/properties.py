@@ -144,11 +144,9 @@ class ResultProperties:
     )
 
 
-# What decides the meshes.
-MODEL_OPTIONS = (
-    *("prompt", "count", "attempts", "seed", "faces"),
-    *("temperature", "top_p", "guidance", "manifold", "model"),
-)
+# What decides the meshes, and is kept with each; then what is asked for besides.
+MODEL_OPTIONS = ("prompt", "count", "seed", "faces", "temperature", "top_p", "guidance", "manifold", "model")
+ASKED_OPTIONS = (*MODEL_OPTIONS, "attempts")
 # What is done to them afterwards.
 RESULT_OPTIONS = tuple(ResultProperties.__annotations__)
 
@@ -197,7 +195,7 @@ class MESHGPT_PG_settings(GenerateProperties, ResultProperties, bpy.types.Proper
 
     def request(self) -> dict[str, object]:
         """Arguments of `bpy.ops.meshgpt.generate` that ask for what the panel shows."""
-        names = [name for name in MODEL_OPTIONS if name not in models.SAMPLING or self.is_own(name)]
+        names = [name for name in ASKED_OPTIONS if name not in models.SAMPLING or self.is_own(name)]
         found = {name: getattr(self, name) for name in (*names, *RESULT_OPTIONS)}
         return found | {"faces": self.faces if self.use_faces else 0}
 

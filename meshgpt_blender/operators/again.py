@@ -64,7 +64,8 @@ class MESHGPT_OT_more_like_this(_Again, bpy.types.Operator):
     bl_label = "More Like This"
 
     def changes(self, context: bpy.types.Context) -> dict[str, Any]:
-        return {"random_seed": True, "count": context.scene.meshgpt.count}
+        panel = context.scene.meshgpt
+        return {"random_seed": True, "count": panel.count, "attempts": panel.attempts}
 
 
 class MESHGPT_OT_mark_asset(bpy.types.Operator):

@@ -31,7 +31,7 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         settings = context.scene.meshgpt
-        chosen = any(self.properties.is_property_set(name) for name in properties.MODEL_OPTIONS)
+        chosen = any(self.properties.is_property_set(name) for name in properties.ASKED_OPTIONS)
         if chosen:
             for name in properties.RESULT_OPTIONS:
                 if not self.properties.is_property_set(name):  # Blender fills in what the last call used
@@ -63,7 +63,7 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
         if self.material and self.material not in bpy.data.materials:
             text = rpt_('This file has no material "{name}".').format(name=self.material)
             raise MeshGPTError(text, "Choose another one, or none.")
-        args = {name: getattr(self, name) for name in properties.MODEL_OPTIONS}
+        args = {name: getattr(self, name) for name in properties.ASKED_OPTIONS}
         for name in models.SAMPLING:
             # Blender keeps single precision; what was typed is what the mesh should carry as its settings.
             args[name] = round(args[name], 6) if self.properties.is_property_set(name) else None
@@ -87,7 +87,7 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
         return self._build(context, meshes)
 
     def _key(self) -> tuple:
-        return tuple(getattr(self, name) for name in properties.MODEL_OPTIONS)
+        return tuple(getattr(self, name) for name in properties.ASKED_OPTIONS)
 
     def _build(self, context: bpy.types.Context, meshes: list[jobs.ResultMesh]) -> set[str]:
         results.build(context, meshes, results.ResultOptions.of(self))

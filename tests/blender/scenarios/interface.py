@@ -33,7 +33,7 @@ from bl_ext.user_default.meshgpt.meshgpt_blender import properties  # noqa: E402
 operator = bpy.ops.meshgpt.generate.get_rna_type().properties
 assert operator["seed"].default == 0 and operator["faces"].default == 0 and operator["count"].default == 1
 settings = bpy.context.scene.meshgpt
-for name in properties.MODEL_OPTIONS:
+for name in properties.ASKED_OPTIONS:
     assert name in operator.keys() and hasattr(settings, name), name
 assert operator["guidance"].default == 3.0 and abs(operator["top_p"].default - 0.95) < 1e-6
 done()

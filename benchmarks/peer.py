@@ -23,7 +23,7 @@ from .measure import Row, side_by_side
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv-peer" / "bin" / "python"
-MODEL = "meshgpt-lowpoly-800"
+MODEL = "meshgpt-lowpoly"
 FACES, BATCH, ROUNDS = 100, 8, 5
 # The peer imports this for text prompts, and nothing here reads one: its seconds do not count.
 _STUB = "import sys, types; sys.modules.setdefault('open_clip', types.ModuleType('open_clip'))"

@@ -3,7 +3,7 @@
 """Put a trained transformer into core/weights, with a card that says how it was made and what was measured.
 
 .venv/bin/python -m core evaluate --model runs/mine/model --data meshes.npz --out evaluation.json
-.venv/bin/python tools/bundle_model.py runs/mine --name meshgpt-lowpoly-800 --data meshes.npz \\
+.venv/bin/python tools/bundle_model.py runs/mine --name meshgpt-lowpoly --data meshes.npz \\
     --evaluation evaluation.json --notes notes.md
 """
 

@@ -46,6 +46,7 @@ SECTIONS = (
     ("bpy.types.meshgpt_pg_settings.manifold*", "sampling"),
     ("bpy.types.meshgpt_pg_settings.model*", "models"),
     ("bpy.types.meshgpt_pg_settings.*count*", "generate"),
+    ("bpy.types.meshgpt_pg_settings.attempts*", "generate"),
     ("bpy.types.meshgpt_pg_settings.*faces*", "generate"),
     *((f"bpy.types.meshgpt_pg_settings.{name}*", "result-options") for name in RESULT_OPTIONS),
     ("bpy.types.meshgpt_pg_complete.*", "complete"),

@@ -45,11 +45,12 @@ class CheckpointInfo:
             one_line(config.get("summary", ""), 300),
             one_line(config.get("created", ""), 40),
             dict(config.get("sampling", {})),
-            _jobs(config),
+            jobs_of(config),
         )
 
 
-def _jobs(config: dict[str, Any]) -> tuple[str, ...]:
+def jobs_of(config: dict[str, Any]) -> tuple[str, ...]:
+    """What a checkpoint with this config.json can do, in words."""
     model = config.get("transformer", {})
     able = {
         "generate": config["kind"] == "transformer",

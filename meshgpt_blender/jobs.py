@@ -126,7 +126,10 @@ class Job:
             try:
                 self._take(event)
             except MeshGPTError as error:  # a file of the worker's cannot be read, or none can be started again
-                self._give_up(error.message, error.hint)
+                if event.get("event") in (protocol.FACE, protocol.MESH) and not self.folder.exists():
+                    self._give_up(LOST, COPY_LOG)  # it has found its end of a pipe closed, and has tidied up
+                else:
+                    self._give_up(error.message, error.hint)
             except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
                 self._give_up("The process of the model sent something that makes no sense.", COPY_LOG)
             if self.finished:

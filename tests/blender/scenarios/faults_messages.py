@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Garbage, lies and closed pipes between Blender and the worker. Rows of docs/RELIABILITY.md."""
 
+import shutil
 import signal
 
 import bpy
@@ -71,6 +72,10 @@ def closed_pipes():
         text = faults.end(job)
         assert job.state is State.FAILED and ("ended" in text or "was lost" in text), (name, job.state, text)
         faults.until(lambda pid=pid: faults.gone(pid))
+    job = faults.begun()  # faces that it had told of are gone with the folder that it deletes when it ends
+    shutil.rmtree(job.folder)
+    faults.say(job, b"\n" + protocol.encode_line({"id": job.id, "event": "face", "path": "faces-9.npz", "faces": 1}))
+    assert "was lost" in faults.end(job)
     client.EXIT_SECONDS = 1.0  # for one that closes its output and lives on
     job = faults.begun()
     with faults.mouth(job) as pipe:

@@ -14,6 +14,7 @@ from _strings import SAME_EVERYWHERE, of_classes, of_source
 enable()
 translations = part("translations")
 addon = importlib.import_module(f"{MODULE}.meshgpt_blender")
+model_list = importlib.import_module(f"{MODULE}.core.model_list")
 root = Path(addon.__file__).parent
 NOT_SHOWN = {"cli.py", "mesh_files.py"}  # the command line is in English
 
@@ -31,7 +32,8 @@ core = root.parent / "core"
 for path in (core / "operations.py", core / "setup" / "install.py"):
     needed |= {text for text, _ in of_source(path, {"_progress", "progress"}, keywords=()) if text}
 needed |= {name for name, _ in part("torch_setup").plan("cpu", "pytorch", "").lines}
-needed |= {job.capitalize() for info in part("models").installed() for job in info.jobs}
+for able in ({}, {"completion": True, "point_latents": 1}):  # models of the user's too, not the bundled ones alone
+    needed |= {job.capitalize() for job in model_list.jobs_of({"kind": "transformer", "transformer": able})}
 needed -= SAME_EVERYWHERE
 assert {"Generate", "Switch to Object Mode", "How many meshes to make"} <= needed
 

@@ -214,7 +214,8 @@ def _error(rig, area, region):
     assert scene_settings().model == ""
     scene_settings().model = model
     os.environ["MESHGPT_PYTHON"] = "/nowhere/python3"
-    yield 1.0  # the panel grows by the fields that it hid, and the button moves
+    yield from _over_viewport(rig, area)  # off the button that now lies under the pointer
+    yield 0.5
     yield from rig.click("meshgpt.generate(")
     yield from rig.wait(lambda: part("jobs").problem() is not None, 60, "the error")
     yield 0.5

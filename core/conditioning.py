@@ -121,9 +121,5 @@ class PrefixConditions(nn.Module):
         nothing = self.no_points.expand(len(conditions.faces), -1, -1)
         if conditions.points is None:
             return nothing
-        # Only the rows that have points: in training few have, and the encoder costs as much as a block of the trunk.
-        rows = conditions.present()["points"].nonzero()[:, 0]
-        if len(rows) == 0:
-            return nothing
-        latents = self.points(conditions.points[rows])
-        return nothing.to(latents.dtype).index_copy(0, rows, latents)
+        present = conditions.present()["points"]
+        return torch.where(present[:, None, None], self.points(conditions.points), nothing)

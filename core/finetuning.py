@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A transformer that starts from the weights of a trained one, to learn a studio's own meshes or just to learn on.
 
-Its parts and its tokenizer are those of the old one, its vocabulary grows by the words of the new data. So the rows of
-words, letters and categories are carried over by what they stand for, and everything else as it is: what the old model
-understood means the same before the first step.
+Its parts are those of the old one, its vocabulary grows by the words of the new data. So the rows of words, letters
+and categories are carried over by what they stand for, and everything else as it is: what the old model understood
+means the same before the first step. Over another tokenizer, what reads and writes codes begins anew, and the rest,
+which sees a mesh by its coordinates and by which vertices recur, is carried over.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor
 from .checkpoint import Checkpoint, dataclass_from
 from .errors import MeshGPTError
 from .model_files import read_config
+from .tokenizers import Tokenizer
 from .transformer import MeshTransformer
 from .transformer_config import TransformerConfig
 from .vocabulary import Vocabulary
@@ -29,6 +31,7 @@ LEARNING_RATE = 0.3e-3  # a fifth of what is right from nothing, so that the old
 _FREE = ("dropout", "recompute", "max_faces")  # settings of a transformer that no weight depends on
 # Parts that start as nothing: a model that gets one says what it said before.
 _ADDABLE = ("neighbours", "completion", "point_neighbours")
+_OF_CODES = ("code_embeddings.", "head.codes.")  # weights that stand for the codes of one tokenizer
 
 
 def title(folder: Path) -> str:
@@ -57,12 +60,17 @@ def adapted(config: TransformerConfig, changes: dict[str, Any]) -> TransformerCo
 
 
 def transformer_from(
-    start: Checkpoint, words: Sequence[str], categories: Sequence[str], config: TransformerConfig
+    start: Checkpoint,
+    words: Sequence[str],
+    categories: Sequence[str],
+    config: TransformerConfig,
+    tokenizer: Tokenizer | None = None,
 ) -> MeshTransformer:
     """A transformer with a checkpoint's weights that also knows these words and categories.
 
     A new word begins as the word that it was read as until now; one that was read by its letters alone adds nothing to
-    them yet. A new category begins as none. Raises MeshGPTError for what the checkpoint's weights do not fit.
+    them yet. A new category begins as none. `tokenizer`: another than the checkpoint's, whose codes it has yet to
+    learn. Raises MeshGPTError for what the checkpoint's weights do not fit.
     """
     _need_transformer(start.transformer is not None, start.path)
     old = start.transformer
@@ -73,16 +81,19 @@ def transformer_from(
         raise MeshGPTError(
             f'The model "{title(start.path)}" was trained without categories.', "Leave them out, or choose another."
         )
-    model = MeshTransformer(start.tokenizer, after, config)
-    weights = old.state_dict()
+    model = MeshTransformer(tokenizer or start.tokenizer, after, config)
+    fresh, weights = model.state_dict(), old.state_dict()
     weights["prefix.pieces.weight"] = _piece_rows(weights["prefix.pieces.weight"], before, after)
     if before.categories:
         table = weights["prefix.category.weight"]
         new = len(after.categories) - len(before.categories)
         weights["prefix.category.weight"] = torch.cat([table, table[:1].expand(new, -1)])
     added = [name for name in _ADDABLE if getattr(config, name) and not getattr(old.config, name)]
-    fresh = model.state_dict()
-    model.load_state_dict({name: fresh[name] for name in fresh if name.split(".")[0] in _parts(added)} | weights)
+    anew = {name for name in fresh if name.split(".")[0] in _parts(added)}
+    if tokenizer is not None and tokenizer is not start.tokenizer:
+        anew |= {name for name in fresh if name.startswith(_OF_CODES) or fresh[name].shape != weights[name].shape}
+        weights = {name: value for name, value in weights.items() if name in fresh}
+    model.load_state_dict({**weights, **{name: fresh[name] for name in anew}})
     return model
 
 

@@ -27,13 +27,7 @@ from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
 from .checks import need_at_least, need_shares
-from .distribution import (
-    Precision,
-    build_accelerator,
-    is_sharded,
-    noticing_interrupts,
-    summed,
-)
+from .distribution import Precision, build_accelerator, is_sharded, noticing_interrupts, summed
 from .errors import Cancelled, MeshGPTError
 from .run_state import (
     AveragedWeights,
@@ -64,6 +58,7 @@ class TrainingConfig:
     cooldown: float = 0.4  # share of the steps, the last ones, in which it falls
     clip: float = 1.0  # longest gradient
     ema: float = 0.998  # decay of the averaged weights, which are validated and exported
+    keep_best: bool = True  # export those with the lowest validation loss; otherwise those of the last step
     accumulate: int = 1  # batches a step
     mixed_precision: Precision = "auto"  # auto: bf16 where the machine is faster with it
     compile: bool = False  # let torch.compile fuse the model's parts: faster steps after a slow first one
@@ -387,13 +382,14 @@ class Trainer:
         self.faces_seen = values["faces_seen"]
 
     def _export(self) -> dict[str, Any]:
-        metrics = {**self.best_metrics, "steps": self.step, "faces_seen": self.faces_seen}
-        best = self.folder / "best.safetensors"
+        best, keep_best = self.folder / "best.safetensors", self.config.keep_best
+        measured = self.best_metrics if keep_best else {**self.validate(), "step": self.step}
+        metrics = {**measured, "steps": self.step, "faces_seen": self.faces_seen}
         tensors = self.average.whole()
         if self._unsharded is not None:
             self.task.model = self._unsharded
         if self.first:
-            set_state(self.task.model, load_file(best) if best.is_file() else tensors)
+            set_state(self.task.model, load_file(best) if keep_best and best.is_file() else tensors)
             self.task.model.eval()
             self.task.export(self.folder / "model", metrics)
         self.accelerator.wait_for_everyone()

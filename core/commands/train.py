@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import MeshGPTError
 from .common import DATA_HELP, Parser, Result, add_device, command, load, show_values
 from .settings import add_settings, chosen
 from .start import keep_start, start_of
@@ -43,8 +42,8 @@ def _transformer_options(parser: Parser) -> None:
     parser.add_argument(
         "--start",
         metavar="NAME|FOLDER",
-        help="a model from whose weights to start; its parts, tokenizer and words stay, the words of the data come in, "
-        f"and the learning rate is {LEARNING_RATE} unless given",
+        help="a model from whose weights to start; its parts and words stay, and its tokenizer unless --tokenizer "
+        f"gives another; the words of the data come in, and the learning rate is {LEARNING_RATE} unless given",
     )
     add_settings(parser, "model", TransformerConfig)
     add_settings(parser, "data and conditions", TransformerTaskConfig, skip=("seed",))
@@ -89,18 +88,17 @@ def _train_transformer(options: Any) -> Result | None:
     from ..transformer_config import TransformerConfig
 
     start, sizes = start_of(Path(options.out), options.start), chosen(options, TransformerConfig)
-    if start and options.tokenizer:
-        raise MeshGPTError("A model starts with the tokenizer that it has.", "Leave --tokenizer out, or --start.")
     model = start_config(start, sizes) if start else TransformerConfig(**sizes)
     changes = AugmentConfig(**chosen(options, AugmentConfig))
     config = TransformerTaskConfig(model=model, augment=changes, **chosen(options, TransformerTaskConfig))
 
     def build(dataset: Any) -> TransformerTask:
-        if start:
-            checkpoint = load_checkpoint(start, device="cpu")  # the trainer takes the model that comes of it elsewhere
-            return TransformerTask(dataset, checkpoint.tokenizer, config, checkpoint)
-        tokenizer = load(options, options.tokenizer).tokenizer if options.tokenizer else LatticeTokenizer()
-        return TransformerTask(dataset, tokenizer, config)
+        # On the CPU: the trainer takes the model that comes of it elsewhere.
+        checkpoint = load_checkpoint(start, device="cpu") if start else None
+        tokenizer = load(options, options.tokenizer).tokenizer if options.tokenizer else None
+        if tokenizer is None:
+            tokenizer = checkpoint.tokenizer if checkpoint else LatticeTokenizer()
+        return TransformerTask(dataset, tokenizer, config, checkpoint)
 
     return _train(options, build, start)
 

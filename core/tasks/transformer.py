@@ -21,7 +21,6 @@ from ..conditioning import Conditions
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset, Sample, epoch_batches, length_buckets
 from ..data.subsets import draw_subset
-from ..errors import MeshGPTError
 from ..finetuning import title, transformer_from
 from ..mesh import LatticeMesh
 from ..surface import draw_points
@@ -82,8 +81,8 @@ class Batch:
 class TransformerTask:
     """A data set, a tokenizer and a transformer to train on them.
 
-    `start`: a checkpoint from whose weights it starts; its parts and its tokenizer have to be those (`finetuning.py`).
-    To resume such a run, start from the same checkpoint again.
+    `start`: a checkpoint from whose weights it starts; its parts have to be those, and the codes of another tokenizer
+    are learned anew (`finetuning.py`). To resume such a run, start from the same checkpoint again.
     """
 
     def __init__(
@@ -102,10 +101,8 @@ class TransformerTask:
         words = list(self._word_counts)
         if start is None:
             self.model = MeshTransformer(tokenizer, Vocabulary(words, categories=categories), config.model)
-        elif tokenizer is start.tokenizer:
-            self.model = transformer_from(start, words, categories, config.model)
         else:
-            raise MeshGPTError("A model starts with the tokenizer that it has.", "Give that of the checkpoint.")
+            self.model = transformer_from(start, words, categories, config.model, tokenizer)
         self._started_from = title(start.path) if start else ""
         edges = [edge for edge in BUCKETS if edge < config.model.max_faces] + [config.model.max_faces]
         self._buckets, self._validation_buckets = (

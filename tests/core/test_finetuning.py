@@ -21,6 +21,7 @@ from core.cli import main
 from core.data.dataset import MeshDataset, load_dataset
 from core.meshio import save_mesh
 from core.run_state import read_run
+from core.tasks.autoencoder import save_autoencoder
 from core.tasks.transformer import TransformerTask, TransformerTaskConfig
 from core.tokenizers import Tokenizer
 from core.training import Trainer, TrainingConfig
@@ -137,8 +138,6 @@ def test_what_would_be_another_model_is_refused(old: Checkpoint, plain: Path, tm
     with pytest.raises(MeshGPTError, match="depth") as caught:
         task_of(dataset, start=old, model=replace(old.transformer.config, depth=2))
     assert "max_faces" in caught.value.hint
-    with pytest.raises(MeshGPTError, match="tokenizer"):
-        task_of(dataset, LatticeTokenizer(((8, 8, 8), (16, 16, 16))), old)
     with pytest.raises(MeshGPTError, match="categories"):
         task_of(dataset, start=load_checkpoint(plain, device="cpu"), categories=True)
     with pytest.raises(MeshGPTError, match="is a tokenizer"):
@@ -174,16 +173,34 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return load_file(run / "model" / "model.safetensors")
 
 
-def test_a_learned_tokenizer_comes_along(tmp_path: Path) -> None:
+def small_autoencoder(dataset: MeshDataset) -> MeshAutoencoder:
     torch.manual_seed(0)
-    dataset = load_dataset("procedural:24")
     autoencoder = MeshAutoencoder(dim=32, encoder_depth=1, decoder_depth=1, codebook_size=64).eval()
     autoencoder.initialise_codebooks([sample.mesh.quantised() for sample in dataset])
+    return autoencoder
+
+
+def test_a_learned_tokenizer_comes_along(tmp_path: Path) -> None:
+    dataset = load_dataset("procedural:24")
+    autoencoder = small_autoencoder(dataset)
     Trainer(task_of(dataset, autoencoder), training(tmp_path / "a", steps=1)).run(progress=False)
     start = load_checkpoint(tmp_path / "a" / "model", device="cpu")
     Trainer(task_of(dataset, start=start), training(tmp_path / "b", steps=1)).run(progress=False)
     found = load_checkpoint(tmp_path / "b" / "model", device="cpu").tokenizer.state_dict()
     assert all(torch.equal(value, found[name]) for name, value in autoencoder.state_dict().items())
+
+
+def test_the_codes_of_another_tokenizer_are_learned_anew(old: Checkpoint) -> None:
+    dataset = labelled(OLD)
+    for tokenizer in (small_autoencoder(dataset), LatticeTokenizer(((8, 8, 8), (16, 16, 16)))):
+        task = task_of(dataset, tokenizer, old)
+        before, after = old.transformer.state_dict(), task.model.state_dict()
+        kept = {name for name in after if name in before and torch.equal(after[name], before[name])}
+        assert task.model.tokenizer is tokenizer
+        assert {name for name in after if "code" in name}.isdisjoint(kept)
+        assert {name for name in after if "code" not in name} == kept
+        batch = task.batch(0, 0)
+        assert torch.isfinite(task.loss(batch, task.size(batch))["loss"])
 
 
 # Through the command line.
@@ -265,6 +282,19 @@ def test_the_learning_rate_may_be_given(plain: Path, meshes: Path, tmp_path: Pat
     assert read_run(tmp_path)[1]["config"]["learning_rate"] == 0.001
 
 
+def test_a_start_over_another_tokenizer_resumes(plain: Path, meshes: Path, tmp_path: Path) -> None:
+    tokenizer = tmp_path / "tokenizer"
+    autoencoder = small_autoencoder(load_dataset("procedural:24"))
+    save_autoencoder(tokenizer, autoencoder, {}, 64)
+    options = ("--start", plain, "--tokenizer", tokenizer)
+    for steps in (1, 2):
+        assert train(meshes, tmp_path / "run", *options, "--steps", steps) == 0
+    model = load_checkpoint(tmp_path / "run" / "model", device="cpu")
+    assert model.tokenizer.config() == autoencoder.config()
+    assert read_run(tmp_path / "run")[1]["step"] == 2
+    assert "weights of base" in (tmp_path / "run" / "model" / "card.md").read_text()
+
+
 def test_a_run_goes_on_from_where_it_started_only(
     plain: Path, old: Checkpoint, meshes: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -280,7 +310,6 @@ def test_a_run_goes_on_from_where_it_started_only(
     [
         ("--start BASE --depth 2 --edges --max-faces 90", "keeps its depth, edges."),
         ("--start BASE --dim 64", "may be changed"),
-        ("--start BASE --tokenizer BASE", "--tokenizer"),
         ("--start TOKENIZER", "is a tokenizer"),
         ("--start nowhere", 'no model "nowhere"'),
         ("--start BASE --dropout 2", "between 0 and 1"),

@@ -82,6 +82,20 @@ def test_the_exported_model_has_the_validated_loss(tmp_path: Path) -> None:
     assert again["bits_per_face"] == pytest.approx(metrics["bits_per_face"], abs=0.01)  # half precision
 
 
+def test_the_last_weights_are_exported_instead_of_the_best(tmp_path: Path) -> None:
+    def exported(**changes: object) -> dict[str, float]:
+        settings = config(tmp_path, ema=0.0, validate_every=1, learning_rate=5.0, **changes)
+        return Trainer(small_task(), settings).run(progress=False)
+
+    best = exported()  # at such a rate the loss grows
+    assert best["step"] < best["steps"] == 6
+    last = exported(keep_best=False)
+    assert last["step"] == last["steps"] == 6 and last["loss"] > best["loss"]
+    task = small_task()
+    task.model = load_checkpoint(tmp_path / "model", device="cpu").transformer
+    assert Trainer(task, config(tmp_path / "again")).validate()["loss"] == pytest.approx(last["loss"], rel=1e-3)
+
+
 def test_another_model_does_not_resume_the_run(tmp_path: Path) -> None:
     Trainer(small_task(), config(tmp_path, steps=1)).run(progress=False)
     with pytest.raises(MeshGPTError, match="another model"):

@@ -79,9 +79,13 @@ class JobOperator:
         self._ticked = time.monotonic()
         self._workspaces = set()
         self._timer = context.window_manager.event_timer_add(TICK, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        self.show_preview(context)
-        redraw(context, viewports=True)
+        try:
+            self.show_preview(context)
+            redraw(context, viewports=True)
+        except BaseException:
+            self.cancel(context)
+            raise
+        context.window_manager.modal_handler_add(self)  # last: Blender frees an operator that failed, not its handler
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

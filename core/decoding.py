@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .conditioning import Conditions
+from .nn.closing import Closing
 from .nn.neighbours import NeighbourSums
 from .nn.steps import CodeSteps, FaceSteps
 from .transformer import MeshTransformer
@@ -79,17 +80,23 @@ class Decoding:
 
     # -- what the sampler asks ---------------------------------------------------------------------------------------
 
-    def gate_logits(self, slot: int) -> Tensor:
-        return self.model.head.gate_logits(self.hidden, slot)
+    def gate_logits(self, slot: int, closing: Closing | None = None) -> Tensor:
+        """Logits [G B, 3] of copy, new, end."""
+        return self.model.head.gate_logits(self.hidden, slot, self._in_branches(closing))
 
     def pointer_scores(self, place: Tensor, span: int) -> Tensor:
         """Logits [G B, span] of pointing at the first `span` slots, from the slots place [B]."""
         head, places = self.model.head, place.repeat(self.groups)
         return head.scores(head.queries(self.hidden, places)[:, None], self.pointer_keys[:, :span])[:, 0]
 
-    def edge_bias(self, features: Tensor) -> Tensor:
-        """What edge features [B, V, E] add to the logits of pointing at vertices, [G B, V]."""
-        return self.model.head.edge_bias(self.hidden, features.repeat(self.groups, 1, 1))
+    def edge_bias(self, features: Tensor, closing: Closing | None = None) -> Tensor:
+        """What edge features [B, V, 6] add to the logits of pointing at vertices, [G B, V]."""
+        return self.model.head.edge_bias(self.hidden, features.repeat(self.groups, 1, 1), self._in_branches(closing))
+
+    def _in_branches(self, closing: Closing | None) -> Closing | None:
+        if closing is None:
+            return None
+        return Closing(*(part.repeat(self.groups, *[1] * (part.ndim - 1)) for part in closing))
 
     def code_context(self, draws: int) -> Tensor:
         """What the codes of a vertex are read from, each row `draws` times over [G B K, ...]."""

@@ -30,7 +30,7 @@ from .vocabulary import Vocabulary
 LEARNING_RATE = 0.3e-3  # a fifth of what is right from nothing, so that the old model is not forgotten at once
 _FREE = ("dropout", "recompute", "max_faces")  # settings of a transformer that no weight depends on
 # Parts that start as nothing: a model that gets one says what it said before.
-_ADDABLE = ("neighbours", "completion", "point_neighbours")
+_ADDABLE = ("neighbours", "completion", "point_neighbours", "closing")
 _OF_CODES = ("code_embeddings.", "head.codes.")  # weights that stand for the codes of one tokenizer
 
 
@@ -89,7 +89,7 @@ def transformer_from(
         new = len(after.categories) - len(before.categories)
         weights["prefix.category.weight"] = torch.cat([table, table[:1].expand(new, -1)])
     added = [name for name in _ADDABLE if getattr(config, name) and not getattr(old.config, name)]
-    anew = {name for name in fresh if name.split(".")[0] in _parts(added)}
+    anew = {name for name in fresh if f"{name}.".startswith(_parts(added))}
     if tokenizer is not None and tokenizer is not start.tokenizer:
         anew |= {name for name in fresh if name.startswith(_OF_CODES) or fresh[name].shape != weights[name].shape}
         weights = {name: value for name, value in weights.items() if name in fresh}
@@ -97,9 +97,9 @@ def transformer_from(
     return model
 
 
-def _parts(added: Sequence[str]) -> set[str]:
-    """What the parts that these settings add are called in a transformer."""
-    return {"kept" if name == "completion" else name for name in added}
+def _parts(added: Sequence[str]) -> tuple[str, ...]:
+    """What the names of weights begin with that these settings add to a transformer."""
+    return tuple({"completion": "kept", "closing": "head.closing"}.get(name, name) + "." for name in added)
 
 
 def _piece_rows(table: Tensor, before: Vocabulary, after: Vocabulary) -> Tensor:

@@ -21,6 +21,7 @@ from .decoding import Guidance, start_decoding
 from .errors import Cancelled, MeshGPTError
 from .events import FaceEvent, GeneratedMesh, MeshEvent
 from .mesh import TriangleMesh
+from .nn.closing import Closing
 from .nn.heads import COPY, END, HIDDEN, NEW
 from .rules import FaceRules
 from .sampling import draw, filtered_probabilities
@@ -184,7 +185,12 @@ class Sampler:
         if slot == 0:
             allowed &= self.dead_ends[:, :vertex_span] < _TRIES_A_START
         any_allowed = allowed.any(-1)
-        gate = self.guidance.join(self.state.gate_logits(slot).log_softmax(-1)).clone()
+        features = closing = None
+        if self.model.config.edges:
+            features = rules.edge_features(slot, face, face_span, vertex_span)
+        if self.model.config.closing:
+            closing = rules.closing(slot, face, features)
+        gate = self.guidance.join(self.state.gate_logits(slot, closing).log_softmax(-1)).clone()
         # Before a face the model chooses among what is left. Inside one it does not: where it would copy and nothing
         # may be copied the face fails, for a new vertex instead would be a guess. The first face has nothing to copy.
         gate[:, COPY].masked_fill_(place < 3 if slot else ~any_allowed, HIDDEN)
@@ -194,7 +200,7 @@ class Sampler:
 
         vertex, ok = torch.zeros_like(choice), any_allowed
         if copies:
-            pointer = self._pointer_log_p(slot, face, place, face_span, vertex_span).masked_fill(~allowed, HIDDEN)
+            pointer = self._pointer_log_p(place, vertex_span, features, closing).masked_fill(~allowed, HIDDEN)
             vertex = self._pick((slot, "copy"), self._probabilities(pointer), uniform[:, 1]) * any_allowed
         is_new = choice == NEW
         ok = is_new | any_allowed
@@ -210,7 +216,9 @@ class Sampler:
             rules.add_vertex(is_new, keys, points)
         return vertex, ok, choice == END
 
-    def _pointer_log_p(self, slot: int, face: list[Tensor], place: Tensor, face_span: int, vertex_span: int) -> Tensor:
+    def _pointer_log_p(
+        self, place: Tensor, vertex_span: int, features: Tensor | None, closing: Closing | None
+    ) -> Tensor:
         """Log-probability [B, vertex_span] of copying each earlier vertex, up to a constant: its slots summed."""
         places = place.repeat(len(self.guidance))
         scores = self.state.pointer_scores(place, vertex_span)
@@ -219,9 +227,8 @@ class Sampler:
         owner = self.slot_vertex[:, :vertex_span].repeat(len(self.guidance), 1)
         p = p.masked_fill(slots >= places[:, None], 0.0)
         log_p = torch.zeros_like(p).scatter_add(1, owner, p).clamp(min=1e-30).log()
-        if self.model.config.edges:
-            features = self.rules.edge_features(slot, face, face_span, vertex_span)
-            log_p = log_p + self.state.edge_bias(features)
+        if features is not None:
+            log_p = log_p + self.state.edge_bias(features, closing)
         return self.guidance.join(log_p)
 
     def _draw_named(

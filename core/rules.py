@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .nn.closing import Closing, closing_in
 from .nn.edges import EdgeCounts
 from .sampling_config import NO_AREA
 
@@ -85,8 +86,13 @@ class FaceRules:
         return allowed & ~blocked[:, :vertex_span]
 
     def edge_features(self, slot: int, face: list[Tensor], face_span: int, vertex_span: int) -> Tensor:
-        """What the edges so far say of the vertices for the slot, bool [B, vertex_span, E]; see `nn/edges.py`."""
+        """What the edges so far say of the vertices for the slot, bool [B, vertex_span, 6]; see `nn/edges.py`."""
         return self.edges.features(slot, face, self.faces[:, :face_span], vertex_span)
+
+    def closing(self, slot: int, face: list[Tensor], features: Tensor) -> Closing:
+        """What has to be closed in the slot, from the features of edges there, bool [B, vertex_span, 6]."""
+        corners = [self.keys.gather(1, vertex[:, None])[:, 0] for vertex in face]
+        return closing_in(slot, features, self.keys[:, : features.shape[1]], self.last, corners)
 
     def in_order(self, slot: int, face: list[Tensor], keys: Tensor) -> Tensor:
         """Whether vertices with order keys [B, M] keep the canonical order in the slot, bool [B, M]."""
@@ -153,7 +159,7 @@ class FaceRules:
         self.vertex_count[:] = size
         everywhere = torch.ones(len(faces), dtype=torch.bool, device=faces.device)
         for number in range(count if self.edges is not None else 0):
-            self.edges.add_face(everywhere, list(faces[:, number].unbind(dim=1)), faces[:, :number])
+            self.edges.add_face(everywhere, list(faces[:, number].unbind(dim=1)), faces[:, :number], self.keys)
         self.faces[:, :count] = faces
         if above:
             self.last = self.keys.gather(1, faces[:, -1])
@@ -171,6 +177,6 @@ class FaceRules:
         ids = torch.stack(face, dim=-1)
         rows = torch.arange(len(ids), device=ids.device)
         if self.edges is not None:
-            self.edges.add_face(kept, face, self.faces[:, : span or self.faces.shape[1]])
+            self.edges.add_face(kept, face, self.faces[:, : span or self.faces.shape[1]], self.keys)
         self.faces[rows, at] = torch.where(kept[:, None], ids, self.faces[rows, at])
         self.last = torch.where(kept[:, None], self.keys.gather(1, ids), self.last)

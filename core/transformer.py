@@ -58,6 +58,11 @@ class MeshTransformer(nn.Module):
                 f"Codebooks of {', '.join(map(str, sizes))} codes name more places than a number can tell apart.",
                 "Use a tokenizer with fewer levels or smaller codebooks.",
             )
+        if config.closing and not hasattr(tokenizer, "order_keys"):
+            raise MeshGPTError(
+                "What is due to close follows from the order of the vertices, which these codes do not tell.",
+                "Use the lattice, or no closing.",
+            )
         dim, heads = config.dim, config.heads
         self.prefix = PrefixConditions(dim, vocabulary, point_latents=config.point_latents, heads=heads)
         self.code_embeddings = nn.ModuleList(nn.Embedding(size, dim) for size in sizes)
@@ -103,7 +108,7 @@ class MeshTransformer(nn.Module):
         kind = AttentionCodes if config.head == "attention" else MLPCodes
         codes = kind(config.dim, sizes, config.head_width, config.head_depth)
         if config.head == "copy":
-            return CopyHead(config.dim, codes, 3 * config.max_faces + 1, config.edges)
+            return CopyHead(config.dim, codes, 3 * config.max_faces + 1, config.edges, config.closing)
         return PlainHead(config.dim, codes)
 
     @property
@@ -167,7 +172,11 @@ class MeshTransformer(nn.Module):
         return torch.cat([x[:, :, :-1], self.point_neighbours(x[:, :, -1], places, points)[:, :, None]], dim=2)
 
     def identity(self, codes: Tensor) -> Tensor:
-        """One integer [...] a vertex, equal exactly when all its codes [..., D] are equal."""
+        """One integer [...] a vertex, equal exactly when all its codes [..., D] are equal; they sort in canonical order
+        where the tokenizer knows it.
+        """
+        if hasattr(self.tokenizer, "order_keys"):
+            return self.tokenizer.order_keys(codes)
         key = torch.zeros_like(codes[..., 0])
         for level, size in enumerate(self.tokenizer.codebook_sizes):
             key = key * size + codes[..., level]

@@ -28,6 +28,7 @@ class TransformerConfig:
     face_depth: int = 1  # blocks of the network that goes through the vertices of a face, with step "face"
     neighbours: bool = False  # causal SAGEConv: slots gather from earlier faces around their vertex
     edges: bool = False  # the pointer of head "copy" knows which edges are open, half used and used up
+    closing: bool = False  # gate and pointer know which edge would stay open for good; needs `edges` and the lattice
     point_latents: int = 0  # tokens a point cloud becomes; 0: no such condition
     point_neighbours: int = 0  # points of that cloud that each vertex gathers from, the nearest; 0: none
     completion: bool = False  # learn to complete any set of faces
@@ -57,6 +58,8 @@ class TransformerConfig:
             )
         if self.edges and (self.head != "copy" or self.step == "code"):
             raise MeshGPTError("Edges help a pointer, and this head has none.", 'Take head "copy", or no edges.')
+        if self.closing and not self.edges:
+            raise MeshGPTError("What is due to close is read from the edges.", "Take edges too, or no closing.")
         if self.head == "attention" and self.head_width % 8:
             raise MeshGPTError(
                 f"An attention head of width {self.head_width} cannot be built.", "The width must be a multiple of 8."

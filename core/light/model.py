@@ -24,6 +24,7 @@ from ..transformer_config import TransformerConfig
 from ..vocabulary import Vocabulary
 from .layers import Cache, Trunk, Weights, fourier, gelu, part, product, rms, rotary_table, rotate, silu
 from .points import NearestPoints, point_latents
+from .rules import Closing
 
 _COORDINATE_OCTAVES, _COUNT_FREQUENCIES = 7, 16
 
@@ -166,9 +167,21 @@ class CopyHead:
             block = part(codes, f"blocks.{len(self._blocks)}.")
             self._blocks.append(((block["1.weight"] * norm).T, block["3.weight"].T))
 
-    def gate_logits(self, hidden: np.ndarray) -> np.ndarray:
+    def gate_logits(self, hidden: np.ndarray, closing: Closing | None = None) -> np.ndarray:
         """Logits [L, 3] of copy, new, end."""
-        return product(hidden, self._weights["gate.weight"].T) + self._weights["gate.bias"]
+        gate = product(hidden, self._weights["gate.weight"].T) + self._weights["gate.bias"]
+        if closing is not None and closing.due:
+            gate[:, 0] += self._closing(hidden, closing)[:, 1]
+        return gate
+
+    def passing_bias(self, hidden: np.ndarray, closing: Closing) -> np.ndarray:
+        """What leaving an edge open adds to the logits of pointing at vertices, [L, V]."""
+        return self._closing(hidden, closing)[:, :1] * closing.past
+
+    def _closing(self, hidden: np.ndarray, closing: Closing) -> np.ndarray:
+        """What passing by, and copying, get for what is due, [L, 2]."""
+        weights = product(hidden, self._weights["closing.weight"].T) + self._weights["closing.bias"]
+        return weights[:, ::2] + weights[:, 1::2] * np.float32(closing.sound)
 
     def queries(self, hidden: np.ndarray, slot: int) -> np.ndarray:
         return self._placed(product(hidden, self._weights["query.weight"].T), slot)
@@ -324,7 +337,8 @@ def _try(model: LightTransformer) -> None:
     writing = Writing(model, [asked, asked.only(())], 2)
     largest = np.array(model.tokenizer.codebook_sizes) - 1
     for slot in range(3):
-        model.head.gate_logits(writing.hidden)
+        closing = Closing(True, np.ones(1, bool), True) if model.config.closing else None
+        model.head.gate_logits(writing.hidden, closing)
         writing.pointer_scores(slot)
         context = model.head.context(writing.hidden)
         for level, code in enumerate(largest):

@@ -9,10 +9,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ..sampling_config import NO_AREA
+
+
+class Closing(NamedTuple):
+    """What there is to close in a slot; see `core.nn.closing.Closing`. past bool [V]."""
+
+    due: bool
+    past: np.ndarray
+    sound: bool
 
 
 class GrowingMesh:
@@ -26,6 +35,7 @@ class GrowingMesh:
         self.vertex_count = 0
         self.faces: list[tuple[int, int, int]] = []
         self.open_edges = np.zeros(capacity, np.int64)  # at each vertex
+        self.upward = np.zeros(capacity, np.int64)  # of them, those with higher vertices
         self._last: list[int] = [-1, -1, -1]  # order keys of the last face
         self._known: dict[int, int] = {}  # order key -> vertex
         self._after: defaultdict[int, set[int]] = defaultdict(set)  # where directed edges lead from a vertex
@@ -70,6 +80,33 @@ class GrowingMesh:
             if vertices:
                 bias[:, list(vertices)] += weights[:, feature, None]
         return bias
+
+    def closing(self, slot: int, face: list[int]) -> Closing:
+        """What has to be closed in the slot after the vertices of `face`."""
+        count, last = self.vertex_count, self._last
+        keys, upward = self.keys[:count], self.upward[:count] > 0
+        behind = keys < last[0]
+        sound = not (upward & behind).any()
+        if slot == 0:
+            due = upward & ~behind
+        else:
+            first = face[0]
+            toward, away = (self._marked(where[first], count) for where in (self._before, self._after))
+            above = keys > self.keys[first]
+            begin, end = toward & ~away & above, away & ~toward & above
+            if slot == 2:
+                second = self.keys[face[1]]
+                due = bool(end.any()) and not (begin & (keys > second)).any()
+                return Closing(due, above & (keys < second) & ~end, sound)
+            due = begin & (keys >= (last[1] if self.keys[first] == last[0] else 0))
+        some = bool(due.any())
+        return Closing(some, keys > keys[due].min() if some else due, sound)
+
+    @staticmethod
+    def _marked(vertices: set[int], count: int) -> np.ndarray:
+        marked = np.zeros(count, bool)
+        marked[[vertex for vertex in vertices if vertex < count]] = True
+        return marked
 
     def _in_order(self, slot: int, face: list[int], keys: np.ndarray) -> np.ndarray:
         last = self._last
@@ -127,6 +164,7 @@ class GrowingMesh:
         for (u, v), change in zip(edges, changes, strict=True):
             self.open_edges[u] += change
             self.open_edges[v] += change
+            self.upward[u if self.keys[u] < self.keys[v] else v] += change
             self._after[u].add(v)
             self._before[v].add(u)
         for (u, v), third in zip(edges, (c, a, b), strict=True):

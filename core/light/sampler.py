@@ -17,7 +17,7 @@ from ..events import FaceEvent, GeneratedMesh, MeshEvent
 from ..sampling_config import SamplingConfig
 from .layers import log_softmax, softmax
 from .model import Asked, LightTransformer, Writing
-from .rules import GrowingMesh
+from .rules import Closing, GrowingMesh
 
 COPY, NEW, END = 0, 1, 2
 HIDDEN = np.float32(-1e9)  # logit of what cannot be
@@ -179,7 +179,8 @@ class OneMesh:
         if slot == 0:
             allowed &= self.dead_ends[: len(allowed)] < _TRIES_A_START
         any_allowed = bool(allowed.any())
-        gate = self.model.head.gate_logits(self.state.hidden)
+        closing = self.mesh.closing(slot, face) if self.model.config.closing else None
+        gate = self.model.head.gate_logits(self.state.hidden, closing)
         if slot:
             gate[:, END] += HIDDEN
         gates = log_softmax(gate)
@@ -194,14 +195,14 @@ class OneMesh:
             return self._draw_new(slot, face, uniform[2:].reshape(-1, self.levels)), choice
         if choice == END or not any_allowed:
             return None, choice
-        pointers = self._pointer_log_p(slot, face, place)
+        pointers = self._pointer_log_p(slot, face, place, closing)
         pointer = self.guidance.join(pointers)
         pointer[~allowed] = HIDDEN
         vertex = self._pick(self._probabilities(pointer), uniform[1])
         self._chosen_log_p += log_softmax(pointers)[:, vertex]
         return vertex, choice
 
-    def _pointer_log_p(self, slot: int, face: list[int], place: int) -> np.ndarray:
+    def _pointer_log_p(self, slot: int, face: list[int], place: int, closing: Closing | None) -> np.ndarray:
         """Log-probability [L, V] of copying each earlier vertex, up to a constant: its slots summed."""
         count = self.mesh.vertex_count
         owner = self.slot_vertex[:place]
@@ -210,6 +211,8 @@ class OneMesh:
         log_p = np.log(np.maximum(summed, np.float32(1e-30)))
         if self.model.config.edges:
             log_p += self.mesh.edge_bias(slot, face, self.model.head.edge_weights(self.state.hidden))
+        if closing is not None:
+            log_p += self.model.head.passing_bias(self.state.hidden, closing)
         return log_p
 
     def _draw_new(self, slot: int, face: list[int], uniform: np.ndarray) -> int | None:

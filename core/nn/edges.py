@@ -6,7 +6,9 @@ Each face has three directed edges. In most places of a mesh an edge has two fac
 directions, so a vertex whose edge with the slot before is half used is likely to come next, one whose edge is used up
 cannot, and one without open edges is rarely needed again.
 
-Shapes: B batch, F faces, N = 3 F slots, V vertices, E = 5 features.
+A sixth column is for `closing.py` alone: whether the vertex has open edges with vertices above it.
+
+Shapes: B batch, F faces, N = 3 F slots, V vertices.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor
 
 # Of a vertex v, for a slot after a (and that after b): whether v->a, a->v, b->v, v->b are used, and v has open edges.
-FEATURES = 5
+FEATURES = 5  # that the pointer weighs
 
 
 def dense_ids(identity: Tensor) -> Tensor:
@@ -27,7 +29,9 @@ def dense_ids(identity: Tensor) -> Tensor:
 
 
 def edge_features(ids: Tensor, vertices: int) -> Tensor:
-    """Features bool [B, N, V, E] of all vertices at every slot, of meshes with vertex ids [B, N] below `vertices`."""
+    """Features bool [B, N, V, 6] of all vertices at every slot, of meshes with vertex ids [B, N] below `vertices` that
+    sort as the vertices do.
+    """
     B, N = ids.shape
     F, device = N // 3, ids.device
     start, end = ids, ids.view(B, F, 3).roll(-1, dims=-1).reshape(B, N)
@@ -42,28 +46,36 @@ def edge_features(ids: Tensor, vertices: int) -> Tensor:
     one, two, before = ids.roll(1, dims=1), ids.roll(2, dims=1), number[..., None]
     # An edge opens when a face runs through it first, and closes when one comes back.
     change = torch.where(back[rows, start, end] < number, -1, 1) * (used[rows, start, end] == number)
-    delta = torch.zeros(B, F * vertices, device=device, dtype=torch.long)
-    delta.scatter_add_(1, number * vertices + start, change).scatter_add_(1, number * vertices + end, change)
-    delta = delta.view(B, F, vertices)
-    open_edges = (delta.cumsum(dim=1) - delta) > 0
+
+    def any_open(*at: Tensor) -> Tensor:
+        delta = torch.zeros(B, F * vertices, device=device, dtype=torch.long)
+        for vertex in at:
+            delta.scatter_add_(1, number * vertices + vertex, change)
+        delta = delta.view(B, F, vertices)
+        return ((delta.cumsum(dim=1) - delta) > 0).repeat_interleave(3, dim=1)
+
     features = [
         (back[rows, one] < before) & at_one,
         (used[rows, one] < before) & at_one,
         (used[rows, two] < before) & at_two,
         (back[rows, two] < before) & at_two,
-        open_edges.repeat_interleave(3, dim=1),
+        any_open(start, end),
+        any_open(torch.minimum(start, end)),
     ]
     return torch.stack(features, dim=-1)
 
 
 class EdgeCounts:
-    """How many open edges the vertices of growing meshes have, int64 [B, V]."""
+    """How many open edges the vertices of growing meshes have, int64 [B, V]: all, and those with vertices above."""
 
     def __init__(self, rows: int, vertices: int, device: torch.device) -> None:
         self.open = torch.zeros(rows, vertices, dtype=torch.long, device=device)
+        self.upward = torch.zeros_like(self.open)
 
-    def add_face(self, kept: Tensor, face: list[Tensor], faces: Tensor) -> None:
-        """Count a face: its vertices, three [B], where kept [B]; faces [B, F, 3] are those before it, -1 where none."""
+    def add_face(self, kept: Tensor, face: list[Tensor], faces: Tensor, keys: Tensor) -> None:
+        """Count a face: its vertices, three [B], where kept [B]; faces [B, F, 3] are those before it, -1 where none;
+        keys [B, V] sort the vertices.
+        """
         rows = torch.arange(len(kept), device=kept.device)
         following = faces.roll(-1, dims=-1)
         for u, v in zip(face, [*face[1:], face[0]], strict=True):
@@ -73,9 +85,10 @@ class EdgeCounts:
             change = torch.where(back, -1, 1) * (kept & ~again)
             self.open[rows, u] += change
             self.open[rows, v] += change
+            self.upward[rows, torch.where(keys[rows, u] < keys[rows, v], u, v)] += change
 
     def features(self, slot: int, face: list[Tensor], faces: Tensor, vertices: int) -> Tensor:
-        """The features [B, V, E] of `edge_features` at the next slot, after the slots of `face`, [B] each."""
+        """The features [B, V, 6] of `edge_features` at the next slot, after the slots of `face`, [B] each."""
         following = faces.roll(-1, dims=-1)
         nothing = torch.zeros(len(faces), vertices + 1, dtype=torch.bool, device=faces.device)
 
@@ -89,12 +102,12 @@ class EdgeCounts:
         if slot == 2:
             two = face[0][:, None, None]
             found[2:] = marked(faces == two, following), marked(following == two, faces)
-        return torch.stack([*found, self.open[:, :vertices] > 0], dim=-1)
+        return torch.stack([*found, self.open[:, :vertices] > 0, self.upward[:, :vertices] > 0], dim=-1)
 
     def select(self, rows: Tensor) -> None:
-        self.open = self.open[rows]
+        self.open, self.upward = self.open[rows], self.upward[rows]
 
     def clone(self) -> EdgeCounts:
         copy = object.__new__(EdgeCounts)
-        copy.open = self.open.clone()
+        copy.open, copy.upward = self.open.clone(), self.upward.clone()
         return copy

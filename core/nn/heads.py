@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attention import rotary_table, rotate
+from .closing import Closing, closing_of
 from .edges import FEATURES, dense_ids, edge_features
 from .steps import SlotStates
 
@@ -32,20 +33,30 @@ class CopyHead(nn.Module):
 
     copies = True
 
-    def __init__(self, dim: int, codes: nn.Module, capacity: int, edges: bool = False) -> None:
+    def __init__(self, dim: int, codes: nn.Module, capacity: int, edges: bool = False, closing: bool = False) -> None:
         super().__init__()
         self.gate = nn.Linear(dim, 3)
         self.query = nn.Linear(dim, dim, bias=False)
         self.key = nn.Linear(dim, dim, bias=False)
         self.edges = nn.Linear(dim, FEATURES) if edges else None
+        self.closing = None
+        if closing:  # of passing by, and of copying at all where an edge is due; both again for a mesh that is sound
+            self.closing = nn.Linear(dim, 4)
+            nn.init.zeros_(self.closing.weight)
+            nn.init.zeros_(self.closing.bias)
         self.codes = codes
         cos, sin = rotary_table(capacity, dim)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
-    def gate_logits(self, hidden: Tensor, slot: Tensor | int) -> Tensor:
+    def gate_logits(self, hidden: Tensor, slot: Tensor | int, closing: Closing | None = None) -> Tensor:
         """Logits [..., 3] of copy, new, end; the mesh can end only before the first vertex of a face."""
-        return _end_at_faces(self.gate(hidden).float(), slot)
+        gate = self.gate(hidden).float()
+        if closing is not None:
+            plain, sound = self.closing(hidden).float()[..., 2:].unbind(dim=-1)
+            copy = closing.due * (plain + closing.sound * sound)
+            gate = torch.cat([gate[..., :NEW] + copy[..., None], gate[..., NEW:]], dim=-1)
+        return _end_at_faces(gate, slot)
 
     def queries(self, hidden: Tensor, slots: Tensor) -> Tensor:
         """Pointer queries [..., d] of trunk states [..., d] that predict the given slots [...]."""
@@ -63,9 +74,13 @@ class CopyHead(nn.Module):
         """Queries [B, Q, d] against keys [B, N, d] -> logits [B, Q, N]."""
         return (queries @ keys.transpose(-1, -2)).float() / 8.0
 
-    def edge_bias(self, hidden: Tensor, features: Tensor) -> Tensor:
-        """What states [..., d] add to the logits of vertices with edge features [..., V, E]: [..., V]."""
-        return (features.to(hidden.dtype) @ self.edges(hidden)[..., None])[..., 0].float()
+    def edge_bias(self, hidden: Tensor, features: Tensor, closing: Closing | None = None) -> Tensor:
+        """What states [..., d] add to the logits of vertices with edge features [..., V, 6]: [..., V]."""
+        bias = (features[..., :FEATURES].to(hidden.dtype) @ self.edges(hidden)[..., None])[..., 0].float()
+        if closing is None:
+            return bias
+        plain, sound = self.closing(hidden).float()[..., :2].unbind(dim=-1)
+        return bias + closing.past * (plain + closing.sound * sound)[..., None]
 
     def nll(self, states: SlotStates, codes: Tensor, identity: Tensor, span: tuple[Tensor, Tensor]) -> Tensor:
         """Negative log-likelihood in nats, one number a mesh [B].
@@ -77,12 +92,16 @@ class CopyHead(nn.Module):
         place = torch.arange(hidden.shape[1], device=hidden.device)
         vertex, end = counted(place, span)
 
-        scores = self.scores(self.queries(hidden, place), self.keys(states.read, place[:-1]))
+        scores, closing = self.scores(self.queries(hidden, place), self.keys(states.read, place[:-1])), None
         if self.edges is not None:
-            scores = scores + self.slot_bias(hidden[:, :-1], dense_ids(identity))
+            ids = F.pad(dense_ids(identity), (0, 3))  # the end of the mesh may come before a face after the last
+            features = edge_features(ids, int(ids.max()) + 1)
+            if self.closing is not None:
+                closing = Closing(*(part[:, : len(place)] for part in closing_of(features, ids, span[0])))
+            scores = scores + self.slot_bias(hidden, features[:, : len(place)], ids[:, : len(place) - 1], closing)
         repeats, copied = self.copied(scores, identity)
 
-        gate = self.gate_logits(hidden, place).log_softmax(dim=-1)
+        gate = self.gate_logits(hidden, place, closing).log_softmax(dim=-1)
         log_p = torch.where(repeats, gate[..., COPY] + copied, gate[..., NEW])
         nll = -(gate[..., END] * end).sum(dim=-1) - (log_p * vertex).sum(dim=-1)
 
@@ -93,10 +112,10 @@ class CopyHead(nn.Module):
         new_nll = self.codes.nll(new_hidden, new_codes)[: len(row)]
         return nll.index_add(0, row, new_nll)
 
-    def slot_bias(self, hidden: Tensor, ids: Tensor) -> Tensor:
+    def slot_bias(self, hidden: Tensor, features: Tensor, ids: Tensor, closing: Closing | None = None) -> Tensor:
         """What the edges before each slot add to its scores, [B, Q, N], of meshes with dense vertex ids [B, N]."""
-        bias = self.edge_bias(hidden, edge_features(ids, int(ids.max()) + 1))
-        return F.pad(bias.gather(2, ids[:, None].expand(-1, ids.shape[1], -1)), (0, 0, 0, 1))
+        bias = self.edge_bias(hidden, features, closing)
+        return bias.gather(2, ids[:, None].expand(-1, bias.shape[1], -1))
 
     @staticmethod
     def copied(scores: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,7 +140,7 @@ class PlainHead(nn.Module):
         self.end = nn.Linear(dim, 1)
         self.codes = codes
 
-    def gate_logits(self, hidden: Tensor, slot: Tensor | int) -> Tensor:
+    def gate_logits(self, hidden: Tensor, slot: Tensor | int, closing: None = None) -> Tensor:
         """Logits [..., 3] of copy (never), new, end; the mesh can end only before the first vertex of a face."""
         end = self.end(hidden).float()
         return _end_at_faces(torch.cat([torch.full_like(end, HIDDEN), torch.zeros_like(end), end], dim=-1), slot)

@@ -17,12 +17,14 @@ faces = st.lists(st.permutations(range(VERTICES)).map(lambda order: order[:3]), 
 def expected(mesh: list[list[int]], number: int, slot: int, vertex: int) -> list[bool]:
     used = {(face[i], face[(i + 1) % 3]) for face in mesh[:number] for i in range(3)}
     one, two = mesh[number][slot - 1], mesh[number][slot - 2]
+    half_used = [(a, b) for a, b in used if (b, a) not in used]
     return [
         slot > 0 and (vertex, one) in used,
         slot > 0 and (one, vertex) in used,
         slot == 2 and (two, vertex) in used,
         slot == 2 and (vertex, two) in used,
-        any(vertex in (a, b) and (b, a) not in used for a, b in used),
+        any(vertex in edge for edge in half_used),
+        any(vertex == min(edge) for edge in half_used),
     ]
 
 
@@ -41,6 +43,7 @@ def test_features_while_generating_are_those_of_training(first: list[list[int]],
     meshes = [mesh + [[0, 1, 2]] * (most - len(mesh)) for mesh in (first, second)]
     counts, written = EdgeCounts(2, VERTICES, torch.device("cpu")), torch.full((2, most, 3), -1)
     whole = [edge_features(torch.tensor(mesh).reshape(1, -1), VERTICES)[0] for mesh in (first, second)]
+    keys = torch.arange(VERTICES).expand(2, -1)
     for number in range(most):
         kept = torch.tensor([number < len(first), number < len(second)])
         face = [torch.tensor([meshes[0][number][slot], meshes[1][number][slot]]) for slot in range(3)]
@@ -49,7 +52,7 @@ def test_features_while_generating_are_those_of_training(first: list[list[int]],
             for row in range(2):
                 if kept[row]:
                     assert torch.equal(found[row], whole[row][3 * number + slot])
-        counts.add_face(kept, face, written)
+        counts.add_face(kept, face, written, keys)
         for row in range(2):
             if kept[row]:
                 written[row, number] = torch.tensor(meshes[row][number])

@@ -30,7 +30,9 @@ TINY = ((2, 1, 1), (1, 2, 1), (1, 1, 2))  # a lattice of eight places
 
 def related(model: MeshTransformer, amount: float) -> MeshTransformer:
     """A draft that is like the model, but not the same."""
-    options = {name: getattr(model.config, name) for name in ("step", "head", "face_depth", "edges", *EVERYTHING)}
+    options = {
+        name: getattr(model.config, name) for name in ("step", "head", "face_depth", "edges", "closing", *EVERYTHING)
+    }
     draft = small_model(model.tokenizer.splits, model.config.max_faces, **options)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -133,6 +135,7 @@ def test_random_numbers_of_a_mesh_are_not_used_twice() -> None:
         ({"step": "face"}, {"head": "mlp"}),
         ({}, {"edges": True}),
         ({"edges": True}, {}),
+        ({"step": "face"}, {"step": "face", "edges": True, "closing": True}),
     ],
 )
 def test_model_and_draft_may_be_of_different_kinds(pair: tuple[dict, dict]) -> None:

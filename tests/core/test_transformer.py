@@ -16,6 +16,7 @@ from core import LatticeTokenizer, MeshGPTError, MeshTransformer
 from core.conditioning import Conditions
 from core.data.procedural import procedural_meshes
 from core.decoding import Decoding, start_decoding
+from core.nn.closing import closing_in
 from core.nn.edges import EdgeCounts
 from core.nn.heads import COPY, END, NEW
 from core.tokenizers.lattice import COARSE_TO_FINE
@@ -31,6 +32,7 @@ VARIANTS = {
     "copy-vertex-edges": {"edges": True},
     "copy-face": {"step": "face"},
     "copy-face-edges": {"step": "face", "edges": True},
+    "copy-face-closing": {"step": "face", "edges": True, "closing": True},
     "mlp-vertex": {"head": "mlp"},
     "mlp-face": {"head": "mlp", "step": "face"},
     "attention-vertex": {"head": "attention"},
@@ -134,19 +136,22 @@ def stepwise_nll(model: MeshTransformer, codes: torch.Tensor, lengths: torch.Ten
     seen: list[dict[int, int]] = [{} for _ in range(rows)]  # identity -> vertex id
     owner = torch.zeros(rows, span, dtype=torch.long)
     counts, faces = EdgeCounts(rows, span, codes.device), torch.full((rows, model.config.max_faces, 3), -1)
+    keys, last = torch.zeros(rows, span, dtype=torch.long), torch.full((rows, 3), -1)
     for face in range(int(lengths.max()) + 1):
-        total -= state.gate_logits(0).log_softmax(-1)[:, END] * (lengths == face)
-        if face == lengths.max():
-            return total
-        ids = []
+        ids: list[torch.Tensor] = []
         for corner in range(3):
             slot = 3 * face + corner
+            features = counts.features(corner, ids, faces, span)
+            corners = [keys.gather(1, vertex[:, None])[:, 0] for vertex in ids]
+            closing = closing_in(corner, features, keys, last, corners) if model.config.closing else None
+            gate = state.gate_logits(corner, closing).log_softmax(-1)
+            if corner == 0:
+                total -= gate[:, END] * (lengths == face)
+                if face == lengths.max():
+                    return total
             place, current = torch.full((rows,), slot), codes[:, face, corner]
-            gate = state.gate_logits(corner).log_softmax(-1)
             context, named = state.code_context(1), torch.zeros(rows)
-            bias = torch.zeros(rows, span)
-            if model.config.edges:
-                bias = state.edge_bias(counts.features(corner, ids, faces, span))
+            bias = state.edge_bias(features, closing) if model.config.edges else torch.zeros(rows, span)
             for level in range(codes.shape[-1]):
                 log_p = state.code_logits(context, level).log_softmax(-1)
                 named += log_p.gather(1, current[:, level : level + 1])[:, 0]
@@ -159,12 +164,13 @@ def stepwise_nll(model: MeshTransformer, codes: torch.Tensor, lengths: torch.Ten
                 if known and state.copies:
                     scores = state.pointer_scores(place, slot)[row] + bias[row, owner[row, :slot]]
                     log_p = gate[row, COPY] + scores.log_softmax(-1)[owner[row, :slot] == vertex].logsumexp(-1)
-                owner[row, slot] = vertex
+                owner[row, slot], keys[row, vertex] = vertex, key
                 total[row] -= log_p * (face < lengths[row])
             ids.append(owner[:, slot].clone())
             state.read(current, ids[-1], corner, place)
-        counts.add_face(everyone, ids, faces)
+        counts.add_face(everyone, ids, faces, keys)
         faces[:, face] = torch.stack(ids, dim=-1)
+        last = identity[:, face]
         state.end_face(everyone, ids, face + 1)
     return total
 

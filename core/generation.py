@@ -21,7 +21,7 @@ from .decoding import Guidance, start_decoding
 from .errors import Cancelled, MeshGPTError
 from .events import FaceEvent, GeneratedMesh, MeshEvent
 from .mesh import TriangleMesh
-from .nn.closing import Closing
+from .nn.closing import NEVER, Closing
 from .nn.heads import COPY, END, HIDDEN, NEW
 from .rules import FaceRules
 from .sampling import draw, filtered_probabilities
@@ -29,6 +29,7 @@ from .sampling_config import SamplingConfig
 from .transformer import MeshTransformer
 
 _TRIES_A_START = 2  # failed faces from one first vertex before others get their turn
+_TRIES_TO_CLOSE = 12  # the same where that would leave a hole
 
 
 class Sampler:
@@ -53,7 +54,8 @@ class Sampler:
         ordered = hasattr(model.tokenizer, "order_keys")
         self.masks_codes = ordered and getattr(model.tokenizer, "codes_in_order", False)
         self.draws = 1 if model.config.step == "code" else config.draws
-        self.rules = FaceRules(rows, max_faces, ordered, config.manifold, self.device, model.config.edges)
+        close = config.close and model.config.closing
+        self.rules = FaceRules(rows, max_faces, ordered, config.manifold, self.device, model.config.edges, close)
         self.codes = torch.zeros(rows, slots, levels, dtype=torch.long, device=self.device)  # of each vertex
         self.slot_vertex = torch.zeros(rows, slots, dtype=torch.long, device=self.device)
         # How many faces that began at a vertex have failed since the last that did not, [B, V].
@@ -117,6 +119,7 @@ class Sampler:
         counts = torch.tensor(self.face_counts, device=self.device)
         before = self.rules.vertex_count
         face, kept = [], torch.ones(len(self.rows), dtype=torch.bool, device=self.device)
+        begun = kept  # which rows have got a first vertex
         for slot in range(3):
             place = 3 * counts + slot
             vertex, ok, ended = self._choose(slot, face, place, uniform[:, slot])
@@ -128,13 +131,14 @@ class Sampler:
                 uniform, counts, before = uniform[go_on], counts[go_on], before[go_on]
                 vertex, ok, kept, place = vertex[go_on], ok[go_on], kept[go_on], place[go_on]
             kept &= ok
+            begun = kept.clone() if slot == 0 else begun
             face.append(vertex)
             rows = torch.arange(len(vertex), device=self.device)
             self.slot_vertex[rows, place] = vertex
             self._read(self.codes[rows, vertex], vertex, slot, place)
         self.rules.add_face(kept, face, counts, max(self.face_counts) + 1)
         self.rules.vertex_count = torch.where(kept, self.rules.vertex_count, before)
-        self.dead_ends[rows, face[0]] += 1
+        self.dead_ends[rows, face[0]] += begun
         self.dead_ends.masked_fill_(kept[:, None], 0)
         self._end_face(kept, face)
         yield from self._record(kept.tolist(), face)
@@ -152,6 +156,11 @@ class Sampler:
         patience = self.config.attempts // 8 if self.config.temperature else 0
         failed = [count > patience for count in self.failures]
         return torch.tensor(failed, device=self.device) if any(failed) else None
+
+    def _limit(self, closing: Closing) -> Tensor:
+        """Keys [B] that new vertices have to stay below; a row in trouble may leave a hole."""
+        failed = self._in_trouble()
+        return closing.first if failed is None else closing.first.masked_fill(failed, NEVER)
 
     def _probabilities(self, logits: Tensor) -> Tensor:
         """Filtered probabilities of logits [B or B K, C].
@@ -182,14 +191,18 @@ class Sampler:
         face_span = max(self.face_counts) + 1
         vertex_span = 3 * face_span
         allowed = rules.candidates(slot, face, face_span, vertex_span)
-        if slot == 0:
-            allowed &= self.dead_ends[:, :vertex_span] < _TRIES_A_START
-        any_allowed = allowed.any(-1)
         features = closing = None
         if self.model.config.edges:
             features = rules.edge_features(slot, face, face_span, vertex_span)
         if self.model.config.closing:
             closing = rules.closing(slot, face, features)
+        if slot == 0:
+            tries: int | Tensor = _TRIES_A_START
+            if rules.close:
+                due = rules.keys[:, :vertex_span] == closing.first[:, None]
+                tries = torch.where(due, _TRIES_TO_CLOSE, _TRIES_A_START)
+            allowed &= self.dead_ends[:, :vertex_span] < tries
+        any_allowed = allowed.any(-1)
         gate = self.guidance.join(self.state.gate_logits(slot, closing).log_softmax(-1)).clone()
         # Before a face the model chooses among what is left. Inside one it does not: where it would copy and nothing
         # may be copied the face fails, for a new vertex instead would be a guess. The first face has nothing to copy.
@@ -206,7 +219,8 @@ class Sampler:
         ok = is_new | any_allowed
         # A look at is_new would make a GPU wait; a CPU has the value at hand, and saves the draw.
         if self.device.type != "cpu" or bool(is_new.any()):
-            named, accepted, codes, keys, points = self._draw_named(slot, face, place, uniform[:, 2:], allowed)
+            below = self._limit(closing) if rules.close else None
+            named, accepted, codes, keys, points = self._draw_named(slot, face, place, uniform[:, 2:], allowed, below)
             vertex = torch.where(is_new, named, vertex)
             ok = torch.where(is_new, accepted, ok)
             is_new &= named == rules.vertex_count
@@ -232,17 +246,18 @@ class Sampler:
         return self.guidance.join(log_p)
 
     def _draw_named(
-        self, slot: int, face: list[Tensor], place: Tensor, uniform: Tensor, allowed: Tensor
+        self, slot: int, face: list[Tensor], place: Tensor, uniform: Tensor, allowed: Tensor, below: Tensor | None
     ) -> tuple[Tensor, ...]:
-        """A vertex named by its codes: the first of K drawn ones that keeps the rules. Its id [B] (the count of
-        vertices for a new one), whether it keeps them [B], its codes [B, D], order key [B] and place [B, 3].
+        """A vertex named by its codes: the first of K drawn ones that keeps the rules, with a key `below` [B]. Its id
+        [B] (the count of vertices for a new one), whether it keeps them [B], its codes [B, D], order key [B] and place
+        [B, 3].
 
         A head that cannot copy names earlier vertices too; of one that can, such a name is a mistake.
         """
         drawn = self._draw_codes(slot, face, place, uniform)
         keys, vertex_span = self._keys(drawn), allowed.shape[1]
         points = self.model.tokenizer.positions(drawn).float()
-        accepted = self.rules.accepts_new(slot, face, keys, points, vertex_span)
+        accepted = self.rules.accepts_new(slot, face, keys, points, vertex_span, below)
         vertex = self.rules.vertex_count[:, None].expand_as(keys)
         if not self.state.copies:
             known, which = self.rules.find(keys, vertex_span)

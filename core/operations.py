@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FACE_INTERVAL = 0.1  # seconds between two batches of faces
 # What a request may say of the meshes that it wants; the rest of its arguments says what to begin with.
-_WISH = ("prompt", "count", "faces", "seed", "temperature", "top_p", "guidance", "manifold", "max_faces")
+_WISH = ("prompt", "count", "faces", "seed", "temperature", "top_p", "guidance", "manifold", "close", "max_faces")
 
 
 class Operations:

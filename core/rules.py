@@ -20,16 +20,24 @@ from .sampling_config import NO_AREA
 
 
 class FaceRules:
-    """The faces of a batch of growing meshes, and what they allow next; `edges`: also what their edges say.
+    """The faces of a batch of growing meshes, and what they allow next; `edges`: also what their edges say; `close`: no
+    new vertex leaves an edge open for good.
 
     `faces` int64 [B, F, 3]: vertex ids, -1 where empty; `keys` int64 [B, V]: canonical order of the vertices; `points`
     float [B, V, 3]: where they are, in [-1, 1].
     """
 
     def __init__(
-        self, rows: int, max_faces: int, ordered: bool, manifold: bool, device: torch.device, edges: bool = False
+        self,
+        rows: int,
+        max_faces: int,
+        ordered: bool,
+        manifold: bool,
+        device: torch.device,
+        edges: bool = False,
+        close: bool = False,
     ) -> None:
-        self.ordered, self.manifold = ordered, manifold
+        self.ordered, self.manifold, self.close = ordered, manifold, close
         vertices = 3 * max_faces
         self.faces = torch.full((rows, max_faces, 3), -1, dtype=torch.long, device=device)
         self.keys = torch.zeros(rows, vertices, dtype=torch.long, device=device)
@@ -48,7 +56,7 @@ class FaceRules:
     def clone(self) -> FaceRules:
         """A copy that can go another way."""
         copy = object.__new__(FaceRules)
-        copy.ordered, copy.manifold = self.ordered, self.manifold
+        copy.ordered, copy.manifold, copy.close = self.ordered, self.manifold, self.close
         for name in ("faces", "keys", "points", "vertex_count", "last"):
             setattr(copy, name, getattr(self, name).clone())
         copy.edges = None if self.edges is None else self.edges.clone()
@@ -125,7 +133,10 @@ class FaceRules:
         if slot == 1:
             least = least - same
         else:
-            tied &= self.keys.gather(1, face[1][:, None])[:, 0] == self.last[:, 1]
+            second = self.keys.gather(1, face[1][:, None])[:, 0]
+            tied &= second == self.last[:, 1]
+            if new and self.close:  # one below the second vertex could begin no later face that closes its edge
+                first = torch.maximum(first, second)
         return torch.where(tied, torch.maximum(first, least), first)
 
     def off_line(self, face: list[Tensor], points: Tensor) -> Tensor:
@@ -135,12 +146,22 @@ class FaceRules:
         area = torch.linalg.cross((second - first).expand_as(points), points - first)
         return area.abs().amax(dim=-1) > NO_AREA
 
-    def accepts_new(self, slot: int, face: list[Tensor], keys: Tensor, points: Tensor, vertex_span: int) -> Tensor:
-        """Whether new vertices with keys [B, K] at points [B, K, 3] may stand in the slot, bool [B, K]: in order, and
-        not an earlier vertex.
+    def accepts_new(
+        self,
+        slot: int,
+        face: list[Tensor],
+        keys: Tensor,
+        points: Tensor,
+        vertex_span: int,
+        below: Tensor | None = None,
+    ) -> Tensor:
+        """Whether new vertices with keys [B, K] at points [B, K, 3] may stand in the slot, bool [B, K]: in order, not
+        an earlier vertex, and not beyond the keys `below` [B].
         """
         known, _ = self.find(keys, vertex_span)
         accepted = (keys > self.lower_bound(slot, face)[:, None]) & ~known
+        if below is not None:
+            accepted &= keys < below[:, None]
         return accepted & self.off_line(face, points) if slot == 2 else accepted
 
     def find(self, keys: Tensor, vertex_span: int) -> tuple[Tensor, Tensor]:

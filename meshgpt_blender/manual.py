@@ -44,6 +44,7 @@ SECTIONS = (
     ("bpy.types.meshgpt_pg_settings.*top_p*", "sampling"),
     ("bpy.types.meshgpt_pg_settings.*guidance*", "sampling"),
     ("bpy.types.meshgpt_pg_settings.manifold*", "sampling"),
+    ("bpy.types.meshgpt_pg_settings.close*", "sampling"),
     ("bpy.types.meshgpt_pg_settings.model*", "models"),
     ("bpy.types.meshgpt_pg_settings.*count*", "generate"),
     ("bpy.types.meshgpt_pg_settings.attempts*", "generate"),

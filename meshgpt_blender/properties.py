@@ -97,6 +97,12 @@ class GenerateProperties:
         default=True,
         options={"SKIP_SAVE"},
     )
+    close: BoolProperty(
+        name="Closed Surfaces",
+        description="Leave no holes by chance. Switch it off for thin things like cloth and leaves",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
     model: StringProperty(
         name="Model",
         description="Name or folder of the model; empty: the one that comes with MeshGPT",
@@ -145,7 +151,7 @@ class ResultProperties:
 
 
 # What decides the meshes, and is kept with each; then what is asked for besides.
-MODEL_OPTIONS = ("prompt", "count", "seed", "faces", "temperature", "top_p", "guidance", "manifold", "model")
+MODEL_OPTIONS = ("prompt", "count", "seed", "faces", "temperature", "top_p", "guidance", "manifold", "close", "model")
 ASKED_OPTIONS = (*MODEL_OPTIONS, "attempts")
 # What is done to them afterwards.
 RESULT_OPTIONS = tuple(ResultProperties.__annotations__)
@@ -207,7 +213,8 @@ class MESHGPT_PG_settings(GenerateProperties, ResultProperties, bpy.types.Proper
         """Go back to the model's own values."""
         for name in models.SAMPLING:
             self.property_unset(f"own_{name}")
-        self.property_unset("manifold")
+        for name in ("manifold", "close"):
+            self.property_unset(name)
 
     @property
     def api(self) -> ModuleType:

@@ -26,6 +26,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the generated meshes (default: %(default)s)")
     manifold = "at most two faces on an edge of a generated mesh (default: the model's own choice)"
     parser.add_argument("--manifold", action=argparse.BooleanOptionalAction, help=manifold)
+    close = "let no surface stay open by chance (default: the model's own choice)"
+    parser.add_argument("--close", action=argparse.BooleanOptionalAction, help=close)
     parser.add_argument("--temperature", type=float, metavar="X", help="(default: the model's own)")
     parser.add_argument("--guidance", type=float, metavar="X", help="(default: the model's own)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result there, as JSON")
@@ -38,7 +40,7 @@ def _evaluate(options: argparse.Namespace) -> Result:
     from ..evaluation import PARTS, evaluate
 
     parts = [part.strip() for part in options.only.split(",") if part.strip()] or PARTS
-    names = ("manifold", "temperature", "guidance")
+    names = ("manifold", "close", "temperature", "guidance")
     sampling = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     dataset = load_dataset(options.data)
     wish = {"meshes": options.meshes, "parts": parts, "seed": options.seed, **sampling}

@@ -25,6 +25,7 @@ _DRAWN = (
     "min_p",
     "guidance",
     "manifold",
+    "close",
     *(f"{name}_guidance" for name in _GUIDED),
 )
 
@@ -53,6 +54,7 @@ def add_request(parser: argparse.ArgumentParser, points: bool = True) -> None:
     for name in _GUIDED:
         sampling.add_argument(f"--{name}-guidance", type=float, metavar="X", help=f"the same for the {name} alone")
     sampling.add_argument("--manifold", action=argparse.BooleanOptionalAction, help="at most two faces on an edge")
+    sampling.add_argument("--close", action=argparse.BooleanOptionalAction, help="let no surface stay open by chance")
 
 
 def write_meshes(

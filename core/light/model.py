@@ -337,7 +337,7 @@ def _try(model: LightTransformer) -> None:
     writing = Writing(model, [asked, asked.only(())], 2)
     largest = np.array(model.tokenizer.codebook_sizes) - 1
     for slot in range(3):
-        closing = Closing(True, np.ones(1, bool), True) if model.config.closing else None
+        closing = Closing(True, np.ones(1, bool), True, 0) if model.config.closing else None
         model.head.gate_logits(writing.hidden, closing)
         writing.pointer_scores(slot)
         context = model.head.context(writing.hidden)

@@ -15,6 +15,8 @@ import numpy as np
 
 from ..sampling_config import NO_AREA
 
+NEVER = 2**62  # a key that no vertex has
+
 
 class Closing(NamedTuple):
     """What there is to close in a slot; see `core.nn.closing.Closing`. past bool [V]."""
@@ -22,14 +24,15 @@ class Closing(NamedTuple):
     due: bool
     past: np.ndarray
     sound: bool
+    first: int
 
 
 class GrowingMesh:
     """Vertices and faces so far, and what they allow next."""
 
-    def __init__(self, max_faces: int, manifold: bool) -> None:
+    def __init__(self, max_faces: int, manifold: bool, close: bool = False) -> None:
         capacity = 3 * max_faces
-        self.manifold = manifold
+        self.manifold, self.close = manifold, close
         self.keys = np.zeros(capacity, np.int64)  # canonical order of the vertices
         self.points = np.zeros((capacity, 3), np.float32)
         self.vertex_count = 0
@@ -97,10 +100,10 @@ class GrowingMesh:
             if slot == 2:
                 second = self.keys[face[1]]
                 due = bool(end.any()) and not (begin & (keys > second)).any()
-                return Closing(due, above & (keys < second) & ~end, sound)
+                return Closing(due, above & (keys < second) & ~away, sound, NEVER)
             due = begin & (keys >= (last[1] if self.keys[first] == last[0] else 0))
-        some = bool(due.any())
-        return Closing(some, keys > keys[due].min() if some else due, sound)
+        first_due = int(keys[due].min()) if due.any() else NEVER
+        return Closing(first_due < NEVER, keys > first_due, sound, first_due)
 
     @staticmethod
     def _marked(vertices: set[int], count: int) -> np.ndarray:
@@ -127,6 +130,8 @@ class GrowingMesh:
             return last[0]
         first = int(self.keys[face[0]])
         tied = first == last[0] and (slot == 1 or int(self.keys[face[1]]) == last[1])
+        if slot == 2 and self.close:
+            first = max(first, int(self.keys[face[1]]))
         return max(first, last[slot]) if tied else first
 
     def off_line(self, face: list[int], points: np.ndarray) -> np.ndarray:
@@ -136,9 +141,11 @@ class GrowingMesh:
         cross = np.abs(np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx]))
         return cross.max(axis=0) > NO_AREA
 
-    def accepts_new(self, slot: int, face: list[int], key: int, point: np.ndarray) -> bool:
-        """Whether a new vertex with this key at this point may stand in the slot: in order, and not an earlier one."""
-        if key <= self.lower_bound(slot, face) or key in self._known:
+    def accepts_new(self, slot: int, face: list[int], key: int, point: np.ndarray, below: int = NEVER) -> bool:
+        """Whether a new vertex with this key at this point may stand in the slot: in order, not an earlier one, and
+        not beyond the key `below`.
+        """
+        if not self.lower_bound(slot, face) < key < below or key in self._known:
             return False
         return slot < 2 or bool(self.off_line(face, point[None])[0])
 

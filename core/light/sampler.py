@@ -17,11 +17,12 @@ from ..events import FaceEvent, GeneratedMesh, MeshEvent
 from ..sampling_config import SamplingConfig
 from .layers import log_softmax, softmax
 from .model import Asked, LightTransformer, Writing
-from .rules import Closing, GrowingMesh
+from .rules import NEVER, Closing, GrowingMesh
 
 COPY, NEW, END = 0, 1, 2
 HIDDEN = np.float32(-1e9)  # logit of what cannot be
 _TRIES_A_START = 2  # failed faces from one first vertex before others get their turn
+_TRIES_TO_CLOSE = 12  # the same where that would leave a hole
 
 
 class Guidance:
@@ -113,7 +114,7 @@ class OneMesh:
         self.max_faces, self.finished, self.ended = sampler.max_faces, False, False
         self.guidance = Guidance(asked, self.config.weights())
         self.state = Writing(self.model, self.guidance.branches, self.max_faces)
-        self.mesh = GrowingMesh(self.max_faces, self.config.manifold)
+        self.mesh = GrowingMesh(self.max_faces, self.config.manifold, self.config.close and self.model.config.closing)
         capacity, self.levels = 3 * self.max_faces, len(self.model.tokenizer.codebook_sizes)
         self.codes = np.zeros((capacity, self.levels), np.int64)  # of each vertex
         self.slot_vertex = np.zeros(capacity, np.int64)
@@ -167,7 +168,7 @@ class OneMesh:
         else:
             self.mesh.forget_vertices(vertices_before)
             self.state.begin_face()
-            self.dead_ends[face[0]] += 1
+            self.dead_ends[face[0]] += len(face) > 1
             self.failures += 1
         tries = self.config.attempts * (10 if len(self.mesh.faces) == self.kept_faces else 1)
         self.finished = len(self.mesh.faces) >= self.max_faces or self.failures >= tries
@@ -176,10 +177,12 @@ class OneMesh:
     def _choose(self, slot: int, face: list[int], place: int, uniform: np.ndarray) -> tuple[int | None, int]:
         """Vertex of the next slot, None where the choice breaks a rule, and what was chosen: COPY, NEW or END."""
         allowed = self.mesh.candidates(slot, face)
-        if slot == 0:
-            allowed &= self.dead_ends[: len(allowed)] < _TRIES_A_START
-        any_allowed = bool(allowed.any())
         closing = self.mesh.closing(slot, face) if self.model.config.closing else None
+        due = closing.first if self.mesh.close else NEVER
+        if slot == 0:
+            tries = np.where(self.mesh.keys[: len(allowed)] == due, _TRIES_TO_CLOSE, _TRIES_A_START)
+            allowed &= self.dead_ends[: len(allowed)] < tries
+        any_allowed = bool(allowed.any())
         gate = self.model.head.gate_logits(self.state.hidden, closing)
         if slot:
             gate[:, END] += HIDDEN
@@ -192,7 +195,8 @@ class OneMesh:
         choice = self._pick(self._probabilities(gate), uniform[0])
         self._chosen_log_p += gates[:, choice]
         if choice == NEW:
-            return self._draw_new(slot, face, uniform[2:].reshape(-1, self.levels)), choice
+            below = NEVER if self._in_trouble() else due  # a mesh in trouble may leave a hole
+            return self._draw_new(slot, face, uniform[2:].reshape(-1, self.levels), below), choice
         if choice == END or not any_allowed:
             return None, choice
         pointers = self._pointer_log_p(slot, face, place, closing)
@@ -215,8 +219,10 @@ class OneMesh:
             log_p += self.model.head.passing_bias(self.state.hidden, closing)
         return log_p
 
-    def _draw_new(self, slot: int, face: list[int], uniform: np.ndarray) -> int | None:
-        """A new vertex: the first of K drawn ones that keeps the rules, uniform [K, D]; None where none does."""
+    def _draw_new(self, slot: int, face: list[int], uniform: np.ndarray, below: int) -> int | None:
+        """A new vertex: the first of K drawn ones that keeps the rules, `below` this key, uniform [K, D]; None where
+        none does.
+        """
         head, tokenizer = self.model.head, self.model.tokenizer
         bound = self.mesh.lower_bound(slot, face)
         ordered = tokenizer.codes_in_order
@@ -237,18 +243,21 @@ class OneMesh:
                 context = head.extend(context, level, code)
             named = np.array(codes)
             key, point = int(tokenizer.order_keys(named)), tokenizer.positions(named).astype(np.float32)
-            if self.mesh.accepts_new(slot, face, key, point):
+            if self.mesh.accepts_new(slot, face, key, point, below):
                 vertex = self.mesh.add_vertex(key, point)
                 self.codes[vertex] = named
                 self._chosen_log_p += log_p_named
                 return vertex
         return None
 
+    def _in_trouble(self) -> bool:
+        """Whether it has failed more often than chance explains."""
+        return self.failures > (self.config.attempts // 8 if self.config.temperature else 0)
+
     def _probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Filtered probabilities of logits [C]; a mesh in trouble draws freely, see `Sampler._probabilities`."""
         config = self.config
-        patience = config.attempts // 8 if config.temperature else 0
-        if self.failures > patience:
+        if self._in_trouble():
             return softmax(logits)
         if config.temperature == 0:
             return (np.arange(len(logits)) == logits.argmax()).astype(np.float32)

@@ -17,12 +17,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_NEVER = 2**62
+NEVER = 2**62
 
 
 class Closing(NamedTuple):
     """What there is to close in a slot. due bool [...]: an edge must get its second face here, or never will. past
-    bool [..., V]: vertices that leave an edge open. sound bool [...]: no edge so far stays open for good.
+    bool [..., V]: vertices that leave an edge open. sound bool [...]: no edge so far stays open for good. first int64
+    [...]: key of the first due vertex, beyond which a slot must not go; NEVER where it may go anywhere.
 
     In the third slot of a face an edge of its first vertex is due when none asks for another face there; an edge stays
     open at those vertices that cannot be the second one of a later face any more.
@@ -31,6 +32,7 @@ class Closing(NamedTuple):
     due: Tensor
     past: Tensor
     sound: Tensor
+    first: Tensor
 
 
 def closing_in(
@@ -55,11 +57,12 @@ def closing_in(
         if slot == 2:
             second = face[1][..., None]
             later = (begin & (keys > second)).any(dim=-1)
-            return Closing(end.any(dim=-1) & ~later, above & (keys < second) & ~end, sound)
+            nowhere = torch.full_like(face[0], NEVER)
+            return Closing(end.any(dim=-1) & ~later, above & (keys < second) & ~away, sound, nowhere)
         tied = (face[0] == last[..., 0])[..., None]
         due = begin & (~tied | (keys >= last[..., 1:2]))
-    first = torch.where(due, keys, _NEVER).amin(dim=-1, keepdim=True)
-    return Closing(due.any(dim=-1), keys > first, sound)
+    first = torch.where(due, keys, NEVER).amin(dim=-1)
+    return Closing(due.any(dim=-1), keys > first[..., None], sound, first)
 
 
 def closing_of(features: Tensor, ids: Tensor, first: Tensor) -> Closing:

@@ -62,7 +62,9 @@ class MESHGPT_PT_sampling(Panel, bpy.types.Panel):
         column = layout.column()
         column.prop(settings, "top_p")
         column.prop(settings, "guidance")
-        layout.prop(settings, "manifold")
+        column = layout.column()
+        column.prop(settings, "manifold")
+        column.prop(settings, "close")
 
 
 class MESHGPT_PT_result(Panel, bpy.types.Panel):

@@ -10,7 +10,7 @@ from .. import models, properties
 
 FOLDER = "meshgpt"
 _OWN = tuple(f"own_{name}" for name in models.SAMPLING)
-_VALUES = ("count", "use_faces", "faces", *_OWN, "manifold", "model", *properties.RESULT_OPTIONS)
+_VALUES = ("count", "use_faces", "faces", *_OWN, "manifold", "close", "model", *properties.RESULT_OPTIONS)
 
 
 class MESHGPT_PT_presets(PresetPanel, bpy.types.Panel):

@@ -14,10 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import LatticeTokenizer, TriangleMesh
+from core.events import MeshEvent
+from core.generation import Sampler
 from core.light.rules import GrowingMesh
 from core.nn.closing import Closing, closing_of
 from core.nn.edges import edge_features
 from core.rules import FaceRules
+from core.sampling_config import SamplingConfig
+from tests.core.test_transformer import small_model
 
 VERTICES = 7
 Mesh = Sequence[tuple[int, int, int]]
@@ -145,3 +149,35 @@ def test_while_generating_it_is_as_in_training(faces: Mesh, given_faces: int) ->
         ids = [torch.tensor([vertex]) for vertex in corners]
         rules.add_face(torch.tensor([True]), ids, torch.tensor([number]))
         light.add_face(corners)
+
+
+def new_vertices_beyond(faces: np.ndarray) -> int:
+    """How many vertices of a mesh, at their first use, leave an edge open that was due."""
+    growing, beyond = GrowingMesh(len(faces) + 1, False), 0
+    ids: dict[int, int] = {}
+    for number, face in enumerate(faces.tolist()):
+        corners: list[int] = []
+        for slot, key in enumerate(face):
+            if key not in ids:
+                first = growing.closing(slot, corners).first
+                beyond += number > 0 and (key > first if slot < 2 else key < face[1])
+                ids[key] = growing.add_vertex(key, np.zeros(3, np.float32))
+            corners.append(ids[key])
+        growing.add_face(corners)
+    return beyond
+
+
+def test_no_new_vertex_leaves_an_edge_open() -> None:
+    """Whatever the weights: here they are random, and name new vertices most of the time."""
+    model = small_model(max_faces=40, step="face", edges=True, closing=True)
+    with torch.no_grad():
+        model.head.gate.weight.zero_()
+        model.head.gate.bias.copy_(torch.tensor([0.0, 1.0, -20.0]))
+    found = {}
+    for close in (True, False):
+        sampler = Sampler(model, model.conditions([""] * 3), [1, 2, 3], SamplingConfig(close=close), 40)
+        codes = [event.mesh.codes for event in sampler.stream() if isinstance(event, MeshEvent)]
+        keys = [model.tokenizer.order_keys(mesh) for mesh in codes]
+        assert sum(map(len, codes)) > 40
+        found[close] = sum(new_vertices_beyond(mesh) for mesh in keys)
+    assert found[True] == 0 < found[False]

@@ -93,6 +93,7 @@ def test_every_model_it_takes_writes_the_same_meshes(options: dict, extra: dict)
         {"top_k": 3, "top_p": 1.0},
         {"min_p": 0.05},
         {"manifold": False},
+        {"close": False},
         {"draws": 1},
         {"guidance": 1.0},
         {"prompt_guidance": 3.0, "faces_guidance": 1.0, "category_guidance": 0.5},
@@ -100,7 +101,7 @@ def test_every_model_it_takes_writes_the_same_meshes(options: dict, extra: dict)
     ids=str,
 )
 def test_every_way_to_draw_is_the_same(changes: dict) -> None:
-    model = small_model(max_faces=MOST, step="face", edges=True, neighbours=True)
+    model = small_model(max_faces=MOST, step="face", edges=True, closing=True, neighbours=True)
     assert_same(model, SamplingConfig(**changes), faces=30, category="nature")
 
 

@@ -50,6 +50,12 @@ class Guidance:
             result = result + weight * (part - before)
         return result
 
+    def asked(self, log_p: Tensor) -> Tensor:
+        """Log-probabilities [G B, ...] of the branches -> [B, ...] of the one with all that is asked for, not
+        overstated.
+        """
+        return log_p.chunk(len(self))[-1]
+
 
 class Decoding:
     """One batch being written, one trunk step a vertex. `hidden` [G B, d] predicts the next slot."""

@@ -203,7 +203,7 @@ class Sampler:
                 tries = torch.where(due, _TRIES_TO_CLOSE, _TRIES_A_START)
             allowed &= self.dead_ends[:, :vertex_span] < tries
         any_allowed = allowed.any(-1)
-        gate = self.guidance.join(self.state.gate_logits(slot, closing).log_softmax(-1)).clone()
+        gate = self.guidance.asked(self.state.gate_logits(slot, closing)).log_softmax(-1)
         # Before a face the model chooses among what is left. Inside one it does not: where it would copy and nothing
         # may be copied the face fails, for a new vertex instead would be a guess. The first face has nothing to copy.
         gate[:, COPY].masked_fill_(place < 3 if slot else ~any_allowed, HIDDEN)
@@ -243,7 +243,7 @@ class Sampler:
         log_p = torch.zeros_like(p).scatter_add(1, owner, p).clamp(min=1e-30).log()
         if features is not None:
             log_p = log_p + self.state.edge_bias(features, closing)
-        return self.guidance.join(log_p)
+        return self.guidance.asked(log_p)
 
     def _draw_named(
         self, slot: int, face: list[Tensor], place: Tensor, uniform: Tensor, allowed: Tensor, below: Tensor | None

@@ -17,6 +17,9 @@ NO_AREA = 1e-6  # of a parallelogram in [-1, 1]: a 128-lattice has none between 
 class SamplingConfig:
     """How to draw. temperature 0: the likeliest choice each time. guidance 1: the conditions as they are; above:
     overstated. A condition with a guidance of its own takes that instead.
+
+    Guidance is for where new vertices stand. Which vertices a face joins, and when the mesh ends, is drawn as asked for:
+    overstated, it tears holes.
     """
 
     temperature: float = 1.0

@@ -187,7 +187,7 @@ class OneMesh:
         if slot:
             gate[:, END] += HIDDEN
         gates = log_softmax(gate)
-        gate = self.guidance.join(gates)
+        gate = gates[-1].copy()
         if place < 3 if slot else not any_allowed:
             gate[COPY] = HIDDEN
         if slot == 0 and len(self.mesh.faces) == self.kept_faces:
@@ -200,7 +200,7 @@ class OneMesh:
         if choice == END or not any_allowed:
             return None, choice
         pointers = self._pointer_log_p(slot, face, place, closing)
-        pointer = self.guidance.join(pointers)
+        pointer = pointers[-1].copy()
         pointer[~allowed] = HIDDEN
         vertex = self._pick(self._probabilities(pointer), uniform[1])
         self._chosen_log_p += log_softmax(pointers)[:, vertex]

@@ -9,7 +9,8 @@ from typing import Any
 _SHARES = (
     "triangle_accuracy ended watertight copies copies_of_held_out_meshes alignment alignment_of_held_out_meshes "
     "coverage one_nna kept_exactly sound face_count_error nonmanifold_edge_share "
-    "nonmanifold_edge_share_of_training_meshes mean_error_of_longest_side mean_error_share max_error_share error "
+    "nonmanifold_edge_share_of_training_meshes open_edge_share open_edge_share_of_training_meshes "
+    "watertight_training_meshes mean_error_of_longest_side mean_error_share max_error_share error "
     "error_of_the_half"
 ).split()
 

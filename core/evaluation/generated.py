@@ -82,7 +82,8 @@ def make(
 
 def soundness(meshes: Sequence[GeneratedMesh | None], wishes: Sequence[Wish] = ()) -> dict[str, float]:
     """How many ended by themselves, and how many break which rule. nonmanifold_edge_share: of all edges, those with
-    more than two faces. face_count_error: median of |faces / asked - 1|.
+    more than two faces. open_edge_share: median of the meshes' shares of edges with one face. face_count_error: median
+    of |faces / asked - 1|.
     """
     found = [mesh for mesh in meshes if mesh is not None]
     if not found:
@@ -103,6 +104,7 @@ def soundness(meshes: Sequence[GeneratedMesh | None], wishes: Sequence[Wish] = (
         "with_repeated_directed_edges": sum(report.repeated_directed_edges > 0 for report in reports),
         "nonmanifold_edge_share": nonmanifold_share(found),
         "watertight": sum(report.watertight for report in reports) / len(meshes),
+        "open_edge_share": float(np.median([open_share(mesh) for mesh in found])),
         "median_faces": float(np.median([report.faces for report in reports])),
     }
     return result | ({"face_count_error": float(np.median(errors))} if errors else {})
@@ -116,3 +118,9 @@ def nonmanifold_share(meshes: Sequence[TriangleMesh]) -> float:
         _, faces = np.unique(ends, axis=0, return_counts=True)
         edges, bad = edges + len(faces), bad + int((faces > 2).sum())
     return bad / max(edges, 1)
+
+
+def open_share(mesh: TriangleMesh) -> float:
+    """Share of the edges of a mesh that have one face."""
+    open_edges = mesh.report().boundary_edges
+    return open_edges / max(1, (3 * len(mesh.faces) + open_edges) // 2)  # exact where no edge has more than two

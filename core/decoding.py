@@ -50,12 +50,6 @@ class Guidance:
             result = result + weight * (part - before)
         return result
 
-    def asked(self, log_p: Tensor) -> Tensor:
-        """Log-probabilities [G B, ...] of the branches -> [B, ...] of the one with all that is asked for, not
-        overstated.
-        """
-        return log_p.chunk(len(self))[-1]
-
 
 class Decoding:
     """One batch being written, one trunk step a vertex. `hidden` [G B, d] predicts the next slot."""
@@ -66,8 +60,8 @@ class Decoding:
         prefix = torch.cat([model.prefix(branch) for branch in branches])
         self.cache = model.trunk.new_cache(len(prefix), prefix, self.prefix_length + per_face * max_faces)
         self.before = model.trunk.extend(prefix, 0, self.cache)[:, -1]  # the trunk's state before the next face
-        self.pointer_keys = prefix.new_zeros(len(prefix), 3 * max_faces, prefix.shape[-1]) if self.copies else None
         rows = len(prefix) // self.groups
+        self.pointer_keys = prefix.new_zeros(rows, 3 * max_faces, prefix.shape[-1]) if self.copies else None
         self.around = NeighbourSums(rows, 3 * max_faces, prefix[:rows]) if model.neighbours is not None else None
         self.points = _joined_points(branches) if model.point_neighbours is not None else None
         self.inputs: list[Tensor] = []  # embeddings of the slots of this face so far
@@ -86,23 +80,20 @@ class Decoding:
 
     # -- what the sampler asks ---------------------------------------------------------------------------------------
 
+    # How faces join is asked of one branch: the last, which has all that is asked for.
+
     def gate_logits(self, slot: int, closing: Closing | None = None) -> Tensor:
-        """Logits [G B, 3] of copy, new, end."""
-        return self.model.head.gate_logits(self.hidden, slot, self._in_branches(closing))
+        """Logits [B, 3] of copy, new, end."""
+        return self.model.head.gate_logits(self._asked(self.hidden), slot, closing)
 
     def pointer_scores(self, place: Tensor, span: int) -> Tensor:
-        """Logits [G B, span] of pointing at the first `span` slots, from the slots place [B]."""
-        head, places = self.model.head, place.repeat(self.groups)
-        return head.scores(head.queries(self.hidden, places)[:, None], self.pointer_keys[:, :span])[:, 0]
+        """Logits [B, span] of pointing at the first `span` slots, from the slots place [B]."""
+        head, keys = self.model.head, self.pointer_keys[:, :span]
+        return head.scores(head.queries(self._asked(self.hidden), place)[:, None], keys)[:, 0]
 
     def edge_bias(self, features: Tensor, closing: Closing | None = None) -> Tensor:
-        """What edge features [B, V, 6] add to the logits of pointing at vertices, [G B, V]."""
-        return self.model.head.edge_bias(self.hidden, features.repeat(self.groups, 1, 1), self._in_branches(closing))
-
-    def _in_branches(self, closing: Closing | None) -> Closing | None:
-        if closing is None:
-            return None
-        return Closing(*(part.repeat(self.groups, *[1] * (part.ndim - 1)) for part in closing))
+        """What edge features [B, V, 6] add to the logits of pointing at vertices, [B, V]."""
+        return self.model.head.edge_bias(self._asked(self.hidden), features, closing)
 
     def code_context(self, draws: int) -> Tensor:
         """What the codes of a vertex are read from, each row `draws` times over [G B K, ...]."""
@@ -115,6 +106,9 @@ class Decoding:
         """The context after the code [G B K] of a level has been chosen, for the slots place [B]."""
         return self.model.head.codes.extend(context, level, code)
 
+    def _asked(self, x: Tensor) -> Tensor:
+        return x.chunk(self.groups)[-1]
+
     # -- what it tells -----------------------------------------------------------------------------------------------
 
     def read(self, codes: Tensor, vertex: Tensor, slot: int, place: Tensor) -> None:
@@ -126,9 +120,8 @@ class Decoding:
         places = place.repeat(self.groups)
         read = self._step(self._branched(x, codes), slot, places)
         if self.copies:
-            self.pointer_keys[torch.arange(len(places), device=places.device), places] = self.model.head.keys(
-                read, places
-            )
+            rows = torch.arange(len(place), device=place.device)
+            self.pointer_keys[rows, place] = self.model.head.keys(self._asked(read), place)
 
     def _branched(self, x: Tensor, codes: Tensor) -> Tensor:
         """What is read in each branch [G B, ...]: embeddings of vertices with these codes, and what the points of the
@@ -191,7 +184,7 @@ class Decoding:
         hidden = model.trunk.extend(model.steps.tokens(x), self.prefix_length + per_face * start, self.cache)
         states = model.steps.slots(torch.cat([self.before[:, None], hidden], dim=1), x)
         if self.copies:
-            self.pointer_keys[:, 3 * start : 3 * start + count] = model.head.keys(states.read, slots[:1])
+            self.pointer_keys[:, 3 * start : 3 * start + count] = model.head.keys(self._asked(states.read), slots[:1])
         return states.predict, torch.cat([self.before[:, None], hidden[:, per_face - 1 :: per_face]], dim=1)
 
     def note(self, codes: Tensor, place: Tensor) -> None:
@@ -224,7 +217,7 @@ class Decoding:
         self.cache.select(branches)
         self.before = self.before[branches]
         if self.pointer_keys is not None:
-            self.pointer_keys = self.pointer_keys[branches]
+            self.pointer_keys = self.pointer_keys[rows]
         if self.around is not None:
             self.around.select(rows)
         if self.points is not None:

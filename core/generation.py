@@ -203,7 +203,7 @@ class Sampler:
                 tries = torch.where(due, _TRIES_TO_CLOSE, _TRIES_A_START)
             allowed &= self.dead_ends[:, :vertex_span] < tries
         any_allowed = allowed.any(-1)
-        gate = self.guidance.asked(self.state.gate_logits(slot, closing)).log_softmax(-1)
+        gate = self.state.gate_logits(slot, closing).log_softmax(-1)
         # Before a face the model chooses among what is left. Inside one it does not: where it would copy and nothing
         # may be copied the face fails, for a new vertex instead would be a guess. The first face has nothing to copy.
         gate[:, COPY].masked_fill_(place < 3 if slot else ~any_allowed, HIDDEN)
@@ -234,16 +234,11 @@ class Sampler:
         self, place: Tensor, vertex_span: int, features: Tensor | None, closing: Closing | None
     ) -> Tensor:
         """Log-probability [B, vertex_span] of copying each earlier vertex, up to a constant: its slots summed."""
-        places = place.repeat(len(self.guidance))
         scores = self.state.pointer_scores(place, vertex_span)
-        slots = torch.arange(vertex_span, device=self.device)
-        p = scores.masked_fill(slots >= places[:, None], HIDDEN).softmax(-1)
-        owner = self.slot_vertex[:, :vertex_span].repeat(len(self.guidance), 1)
-        p = p.masked_fill(slots >= places[:, None], 0.0)
-        log_p = torch.zeros_like(p).scatter_add(1, owner, p).clamp(min=1e-30).log()
-        if features is not None:
-            log_p = log_p + self.state.edge_bias(features, closing)
-        return self.guidance.asked(log_p)
+        seen = torch.arange(vertex_span, device=self.device) < place[:, None]
+        p = scores.masked_fill(~seen, HIDDEN).softmax(-1).masked_fill(~seen, 0.0)
+        log_p = torch.zeros_like(p).scatter_add(1, self.slot_vertex[:, :vertex_span], p).clamp(min=1e-30).log()
+        return log_p if features is None else log_p + self.state.edge_bias(features, closing)
 
     def _draw_named(
         self, slot: int, face: list[Tensor], place: Tensor, uniform: Tensor, allowed: Tensor, below: Tensor | None

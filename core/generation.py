@@ -157,6 +157,12 @@ class Sampler:
         failed = [count > patience for count in self.failures]
         return torch.tensor(failed, device=self.device) if any(failed) else None
 
+    def _holes(self, slot: int, closing: Closing) -> Tensor:
+        """Vertices [B, V] that would tear a hole: not in trouble, and in a mesh with holes inside a face only."""
+        failed = self._in_trouble()
+        past = closing.past if slot else closing.past & closing.sound[:, None]
+        return past if failed is None else past & ~failed[:, None]
+
     def _limit(self, closing: Closing) -> Tensor:
         """Keys [B] that new vertices have to stay below; a row in trouble may leave a hole."""
         failed = self._in_trouble()
@@ -202,6 +208,8 @@ class Sampler:
                 due = rules.keys[:, :vertex_span] == closing.first[:, None]
                 tries = torch.where(due, _TRIES_TO_CLOSE, _TRIES_A_START)
             allowed &= self.dead_ends[:, :vertex_span] < tries
+        if rules.close:
+            allowed &= ~self._holes(slot, closing)
         any_allowed = allowed.any(-1)
         gate = self.state.gate_logits(slot, closing).log_softmax(-1)
         # Before a face the model chooses among what is left. Inside one it does not: where it would copy and nothing

@@ -32,7 +32,7 @@ class SamplingConfig:
     faces_guidance: float | None = None
     points_guidance: float | None = None
     manifold: bool = True  # at most two faces on an edge
-    close: bool = True  # keep surfaces closed, with a model that has `closing`; otherwise as often as artists do
+    close: bool = True  # leave no hole by chance, with a model that has `closing`; otherwise as often as artists do
     attempts: int = 64  # tries for a face before the mesh is given up as it stands
     draws: int = 4  # candidates for a new vertex, of which the first that keeps the rules is taken
 

@@ -182,6 +182,8 @@ class OneMesh:
         if slot == 0:
             tries = np.where(self.mesh.keys[: len(allowed)] == due, _TRIES_TO_CLOSE, _TRIES_A_START)
             allowed &= self.dead_ends[: len(allowed)] < tries
+        if self.mesh.close and (slot or closing.sound) and not self._in_trouble():
+            allowed &= ~closing.past
         any_allowed = bool(allowed.any())
         gate = self.model.head.gate_logits(self.state.hidden, closing)
         if slot:

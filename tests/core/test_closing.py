@@ -175,9 +175,10 @@ def test_no_new_vertex_leaves_an_edge_open() -> None:
         model.head.gate.bias.copy_(torch.tensor([0.0, 1.0, -20.0]))
     found = {}
     for close in (True, False):
-        sampler = Sampler(model, model.conditions([""] * 3), [1, 2, 3], SamplingConfig(close=close), 40)
+        config = SamplingConfig(close=close, attempts=800)  # so many that none is in trouble, which may leave holes
+        sampler = Sampler(model, model.conditions([""] * 3), [1, 2, 3], config, 16)
         codes = [event.mesh.codes for event in sampler.stream() if isinstance(event, MeshEvent)]
         keys = [model.tokenizer.order_keys(mesh) for mesh in codes]
-        assert sum(map(len, codes)) > 40
+        assert sum(map(len, codes)) > 30
         found[close] = sum(new_vertices_beyond(mesh) for mesh in keys)
     assert found[True] == 0 < found[False]

@@ -18,7 +18,7 @@ from mathutils import Vector
 
 MODULE = "bl_ext.user_default.meshgpt"
 # prompt, seed: chosen by eye among eight seeds each
-PROMPTS = (("table", 1), ("lamp", 0), ("barrel", 0), ("mushroom", 6))
+PROMPTS = (("table", 3), ("lamp", 4), ("barrel", 1), ("mushroom", 6))
 # base colour (linear RGB) of each mesh on its stand
 COLOURS = ((0.72, 0.42, 0.07), (0.10, 0.22, 0.40), (0.62, 0.17, 0.09), (0.16, 0.32, 0.14))
 BACKDROP = (0.74, 0.70, 0.66)

@@ -110,7 +110,7 @@ def set_optimiser_state(model: nn.Module, optimiser: torch.optim.Optimizer, tens
         name, _, key = name.rpartition(".")
         parameter = parameters[name]
         part = owner[parameter]
-        if (key == "momentum_buffer") != isinstance(part, torch.optim.Muon):
+        if (key == "momentum_buffer") != isinstance(part, getattr(torch.optim, "Muon", ())):
             raise MeshGPTError("The run has another optimiser than the one asked for.", "Change --muon back.")
         same = value.shape == parameter.shape
         part.state[parameter][key] = placed_like(value, parameter) if same else value.to(parameter.device)

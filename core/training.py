@@ -198,6 +198,9 @@ class Trainer:
         if matrices and self.sharded:
             self._say("Muon is off: it needs whole matrices, and these are sharded. AdamW takes all parameters.")
             matrices = []
+        if matrices and not hasattr(torch.optim, "Muon"):  # before PyTorch 2.9
+            self._say("Muon is off: this PyTorch has none. AdamW takes all parameters.")
+            matrices = []
         taken = {id(parameter) for parameter in matrices}
         rest = [p for p in self.model.parameters() if p.requires_grad and id(p) not in taken]
         adam = torch.optim.AdamW(

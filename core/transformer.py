@@ -91,7 +91,9 @@ class MeshTransformer(nn.Module):
         from points stays as it is: compiled, the gradient of its maximum is not a number in bfloat16.
         """
         # All blocks share one cache of compiled variants: training and validating, at lengths that differ and do not.
-        torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+        settings = torch._dynamo.config
+        limit = "recompile_limit" if hasattr(settings, "recompile_limit") else "cache_size_limit"  # before PyTorch 2.7
+        setattr(settings, limit, max(64, getattr(settings, limit)))
         inner = self.steps.inner.blocks if isinstance(self.steps, FaceSteps) else ()
         for block in [*self.trunk.blocks, *inner]:
             block.compile()

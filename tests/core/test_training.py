@@ -28,6 +28,8 @@ from core.transformer_config import TransformerConfig
 
 MODEL = TransformerConfig(dim=32, depth=2, heads=2, head_width=24, head_depth=1, max_faces=64, dropout=0.1)
 
+needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this PyTorch has no Muon")
+
 
 def small_task(model: TransformerConfig = MODEL) -> TransformerTask:
     dataset = load_dataset("procedural:48")
@@ -140,10 +142,20 @@ def test_a_damaged_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
         Trainer(small_task(), config(tmp_path))
 
 
+@needs_muon
 def test_another_optimiser_does_not_resume_the_run(tmp_path: Path) -> None:
     Trainer(small_task(), config(tmp_path, steps=1)).run(progress=False)
     with pytest.raises(MeshGPTError, match="another optimiser"):
         Trainer(small_task(), config(tmp_path, muon=False))
+
+
+def test_without_muon_in_pytorch_adamw_takes_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.delattr(torch.optim, "Muon", raising=False)
+    Trainer(small_task(), config(tmp_path, steps=1)).run(progress=False)
+    assert "Muon is off" in capsys.readouterr().err
+    Trainer(small_task(), config(tmp_path, steps=2)).run(progress=False)  # and resumes
 
 
 def test_bfloat16_learns_like_float32_and_keeps_float32_weights(tmp_path: Path) -> None:
@@ -181,6 +193,7 @@ def test_gradients_are_clipped(tmp_path: Path) -> None:
     assert float(torch.cat([a.flatten() for a in averages]).norm()) == pytest.approx(0.1 * 1e-3, rel=1e-3)
 
 
+@needs_muon
 def test_muon_and_adamw_are_one_optimiser_to_a_gradient_scaler() -> None:
     """Half precision scales the loss; each gradient has to be scaled back once."""
     results = []

@@ -31,6 +31,7 @@ LEARNING_RATE = 0.3e-3  # a fifth of what is right from nothing, so that the old
 _FREE = ("dropout", "recompute", "max_faces")  # settings of a transformer that no weight depends on
 # Parts that start as nothing: a model that gets one says what it said before.
 _ADDABLE = ("neighbours", "completion", "point_neighbours", "closing")
+_REMOVABLE = ("closing",)  # needs the lattice, so a model that had it can go on without, over another tokenizer
 _OF_CODES = ("code_embeddings.", "head.codes.")  # weights that stand for the codes of one tokenizer
 
 
@@ -49,7 +50,7 @@ def start_config(folder: Path, changes: dict[str, Any]) -> TransformerConfig:
 
 def adapted(config: TransformerConfig, changes: dict[str, Any]) -> TransformerConfig:
     """A config with some fields changed; raises MeshGPTError for those that would ask for other weights."""
-    free = (*_FREE, *(name for name in _ADDABLE if not getattr(config, name)))
+    free = (*_FREE, *(name for name in _ADDABLE if name in _REMOVABLE or not getattr(config, name)))
     held = [name for name, value in changes.items() if name not in free and value != getattr(config, name)]
     if held:
         names = " and ".join([", ".join(free[:-1]), free[-1]])
@@ -82,7 +83,8 @@ def transformer_from(
             f'The model "{title(start.path)}" was trained without categories.', "Leave them out, or choose another."
         )
     model = MeshTransformer(tokenizer or start.tokenizer, after, config)
-    fresh, weights = model.state_dict(), old.state_dict()
+    fresh = model.state_dict()
+    weights = {name: value for name, value in old.state_dict().items() if name in fresh}
     weights["prefix.pieces.weight"] = _piece_rows(weights["prefix.pieces.weight"], before, after)
     if before.categories:
         table = weights["prefix.category.weight"]
@@ -92,7 +94,6 @@ def transformer_from(
     anew = {name for name in fresh if f"{name}.".startswith(_parts(added))}
     if tokenizer is not None and tokenizer is not start.tokenizer:
         anew |= {name for name in fresh if name.startswith(_OF_CODES) or fresh[name].shape != weights[name].shape}
-        weights = {name: value for name, value in weights.items() if name in fresh}
     model.load_state_dict({**weights, **{name: fresh[name] for name in anew}})
     return model
 

@@ -61,7 +61,7 @@ class MeshTransformer(nn.Module):
         if config.closing and not hasattr(tokenizer, "order_keys"):
             raise MeshGPTError(
                 "What is due to close follows from the order of the vertices, which these codes do not tell.",
-                "Use the lattice, or no closing.",
+                "Use the lattice, or leave that part out (--no-closing).",
             )
         dim, heads = config.dim, config.heads
         self.prefix = PrefixConditions(dim, vocabulary, point_latents=config.point_latents, heads=heads)

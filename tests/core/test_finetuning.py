@@ -203,6 +203,18 @@ def test_the_codes_of_another_tokenizer_are_learned_anew(old: Checkpoint) -> Non
         assert torch.isfinite(task.loss(batch, task.size(batch))["loss"])
 
 
+def test_closing_can_be_left_behind_for_codes_without_an_order(tmp_path: Path) -> None:
+    dataset, model = labelled(OLD), replace(MODEL, edges=True, closing=True)
+    Trainer(task_of(dataset, model=model), training(tmp_path / "a", steps=1)).run(progress=False)
+    start = load_checkpoint(tmp_path / "a" / "model", device="cpu")
+    tokenizer = small_autoencoder(dataset)
+    with pytest.raises(MeshGPTError, match="due to close") as caught:
+        task_of(dataset, tokenizer, start)
+    assert "--no-closing" in caught.value.hint
+    found = task_of(dataset, tokenizer, start, model=replace(model, closing=False)).model
+    assert found.head.closing is None and torch.equal(found.head.gate.weight, start.transformer.head.gate.weight)
+
+
 # Through the command line.
 
 

@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .conditioning import Conditions
 from .nn.closing import Closing
+from .nn.heads import END
 from .nn.neighbours import NeighbourSums
 from .nn.steps import CodeSteps, FaceSteps
 from .transformer import MeshTransformer
@@ -50,6 +52,17 @@ class Guidance:
             result = result + weight * (part - before)
         return result
 
+    def join_gate(self, log_p: Tensor) -> Tensor:
+        """Log-probabilities [G B, 3] of copy, new, end -> [B, 3]. Guided is whether the mesh ends: that is what a face
+        count is asked for. How it goes on is as the last branch has it, for overstated it tears holes.
+        """
+        asked = log_p.chunk(len(self))[-1]
+        if len(self) == 1:
+            return asked
+        go_on = log_p[:, :END].logsumexp(dim=-1, keepdim=True)
+        odds = self.join(log_p[:, END:] - go_on)
+        return torch.cat([asked[:, :END] - go_on.chunk(len(self))[-1] + F.logsigmoid(-odds), F.logsigmoid(odds)], -1)
+
 
 class Decoding:
     """One batch being written, one trunk step a vertex. `hidden` [G B, d] predicts the next slot."""
@@ -80,11 +93,13 @@ class Decoding:
 
     # -- what the sampler asks ---------------------------------------------------------------------------------------
 
-    # How faces join is asked of one branch: the last, which has all that is asked for.
-
     def gate_logits(self, slot: int, closing: Closing | None = None) -> Tensor:
-        """Logits [B, 3] of copy, new, end."""
-        return self.model.head.gate_logits(self._asked(self.hidden), slot, closing)
+        """Logits [G B, 3] of copy, new, end."""
+        if closing is not None:
+            closing = Closing(*(part.repeat(self.groups, *[1] * (part.ndim - 1)) for part in closing))
+        return self.model.head.gate_logits(self.hidden, slot, closing)
+
+    # Which vertices a face joins is asked of one branch: the last, which has all that is asked for.
 
     def pointer_scores(self, place: Tensor, span: int) -> Tensor:
         """Logits [B, span] of pointing at the first `span` slots, from the slots place [B]."""

@@ -211,7 +211,7 @@ class Sampler:
         if rules.close:
             allowed &= ~self._holes(slot, closing)
         any_allowed = allowed.any(-1)
-        gate = self.state.gate_logits(slot, closing).log_softmax(-1)
+        gate = self.guidance.join_gate(self.state.gate_logits(slot, closing).log_softmax(-1))
         # Before a face the model chooses among what is left. Inside one it does not: where it would copy and nothing
         # may be copied the face fails, for a new vertex instead would be a guess. The first face has nothing to copy.
         gate[:, COPY].masked_fill_(place < 3 if slot else ~any_allowed, HIDDEN)

@@ -18,8 +18,8 @@ class SamplingConfig:
     """How to draw. temperature 0: the likeliest choice each time. guidance 1: the conditions as they are; above:
     overstated. A condition with a guidance of its own takes that instead.
 
-    Guidance is for where new vertices stand. Which vertices a face joins, and when the mesh ends, is drawn as asked
-    for: overstated, it tears holes.
+    Guidance is for where new vertices stand and when the mesh ends. Which vertices a face joins is drawn as asked for:
+    overstated, it tears holes.
     """
 
     temperature: float = 1.0

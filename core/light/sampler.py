@@ -45,6 +45,15 @@ class Guidance:
             result = result + np.float32(weight) * (after - before)
         return result
 
+    def join_gate(self, log_p: np.ndarray) -> np.ndarray:
+        """Log-probabilities [L, 3] of copy, new, end -> [3]; see `core.decoding.Guidance.join_gate`."""
+        if len(self.branches) == 1:
+            return log_p[0].copy()
+        go_on = np.logaddexp(log_p[:, COPY], log_p[:, NEW])
+        odds = self.join(log_p[:, END] - go_on)
+        stay, end = -np.logaddexp(0, odds), -np.logaddexp(0, -odds)
+        return np.append(log_p[-1, :END] - go_on[-1] + stay, end).astype(np.float32)
+
 
 class Uniform:
     """The uniform numbers that a `torch.Generator` of the same seed gives: 24 bits each of a Mersenne Twister."""
@@ -189,7 +198,7 @@ class OneMesh:
         if slot:
             gate[:, END] += HIDDEN
         gates = log_softmax(gate)
-        gate = gates[-1].copy()
+        gate = self.guidance.join_gate(gates)
         if place < 3 if slot else not any_allowed:
             gate[COPY] = HIDDEN
         if slot == 0 and len(self.mesh.faces) == self.kept_faces:

@@ -17,7 +17,7 @@ from core.decoding import Guidance
 from core.events import FaceEvent, GeneratedMesh, MeshEvent
 from core.generation import Sampler
 from core.mesh import LatticeMesh
-from core.nn.heads import COPY, END
+from core.nn.heads import COPY, END, HIDDEN, NEW
 from core.sampling import draw, filtered_probabilities
 from core.sampling_config import SamplingConfig
 from core.transformer import MeshTransformer
@@ -160,6 +160,19 @@ def test_each_condition_has_its_own_guidance() -> None:
     assert len(Guidance(asked, dict.fromkeys(weights, 2.0))) == 2
     assert len(Guidance(asked, dict.fromkeys(weights, 1.0))) == 1
     assert len(Guidance(asked.without(), weights)) == 1  # nothing is asked, so nothing can be overstated
+
+
+def test_guidance_overstates_whether_a_mesh_ends_and_not_how_it_goes_on() -> None:
+    asked = small_model().conditions(["box", "", "lamp"], faces=20)
+    guidance = Guidance(asked, SamplingConfig(guidance=2.5).weights())
+    free, wanted = (torch.randn(2, 3, 3) * 3).log_softmax(-1)
+    joined = guidance.join_gate(torch.cat([free, wanted]))
+    assert torch.allclose(joined.logsumexp(-1), torch.zeros(3), atol=1e-5)
+    assert torch.allclose(joined[:, COPY] - joined[:, NEW], wanted[:, COPY] - wanted[:, NEW], atol=1e-5)
+    end, before, after = (log_p[:, END].exp().logit() for log_p in (joined, free, wanted))
+    assert torch.allclose(end, before + 2.5 * (after - before), atol=1e-4)
+    within = torch.tensor([[1.0, 2.0, HIDDEN]]).expand(6, -1).log_softmax(-1)  # inside a face nothing ends
+    assert torch.allclose(guidance.join_gate(within)[:, :END], within[:3, :END])
 
 
 def test_a_guidance_of_its_own_changes_the_meshes(model: MeshTransformer) -> None:

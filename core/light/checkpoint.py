@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,11 +15,14 @@ from ..errors import MeshGPTError
 from ..events import GeneratedMesh
 from ..model_files import read_config, read_labels
 from ..sampling_config import SamplingConfig
+from ..setup.machine import look
 from .model import light_transformer, writes
 from .sampler import LightSampler
 from .weights import read_weights
 
-FEW = 4  # meshes; docs/PERFORMANCE.md has what was measured on a processor, GPUs were not
+# Up to how many meshes this engine writes although PyTorch is there; docs/PERFORMANCE.md has what was measured.
+FEW = 4  # with a GPU, where it is a guess: a face is many small calls there too
+MANY = 16  # on a processor
 SET_UP = "Set up PyTorch, or choose another device."
 
 
@@ -27,11 +31,21 @@ def writing_device(path: Path, device: str, meshes: int) -> str | None:
     the best that PyTorch has. "auto" leaves all open, "cpu" both ways to use the processor.
 
     Without PyTorch it is NumPy's, if the model can be written with that; so it is for a few meshes, which come sooner
-    that way and on a processor faster. With a GPU it is a guess: a face is many small calls there too.
+    that way and on a processor faster.
     """
-    if device in ("auto", "cpu") and (0 < meshes <= FEW or find_spec("torch") is None) and writes(read_config(path)):
+    left_open = device in ("auto", "cpu") and writes(read_config(path))
+    if left_open and (find_spec("torch") is None or 0 < meshes <= _most(device)):
         return "numpy"
     return None if device == "auto" else device
+
+
+def _most(device: str) -> int:
+    return FEW if device == "auto" and _has_gpu() else MANY
+
+
+@functools.cache
+def _has_gpu() -> bool:
+    return bool(look().gpus)
 
 
 class LightCheckpoint(Checkpoint):

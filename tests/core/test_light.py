@@ -22,10 +22,13 @@ from core.completion import Kept
 from core.errors import MeshGPTError
 from core.events import FaceEvent, MeshEvent
 from core.generation import Sampler
+from core.light import checkpoint
+from core.light.checkpoint import writing_device
 from core.light.layers import gelu
 from core.light.model import LightTransformer
 from core.light.sampler import LightSampler, Uniform
 from core.light.weights import read_weights
+from core.model_list import find_checkpoint
 from core.nn.heads import END
 from core.ranking import scores
 from core.sampling_config import SamplingConfig
@@ -229,3 +232,18 @@ print(len(mesh.faces), mesh.settings["device"])
     assert done.returncode == 0, done.stderr
     faces, device = done.stdout.split()
     assert int(faces) > 10 and device == "numpy"
+
+
+def test_it_writes_a_few_meshes_on_a_processor_and_fewer_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `docs/PERFORMANCE.md` measured; a device that was chosen by name stays."""
+    model, autoencoder = find_checkpoint(), find_checkpoint("meshgpt-autoencoder")
+    for gpus, most in ((False, 16), (True, 4)):
+        monkeypatch.setattr(checkpoint, "_has_gpu", lambda found=gpus: found)
+        assert [writing_device(model, "auto", count) for count in (0, 1, most, most + 1)] == [
+            None,
+            "numpy",
+            "numpy",
+            None,
+        ]
+        assert [writing_device(model, "cpu", count) for count in (0, 1, 16, 17)] == ["cpu", "numpy", "numpy", "cpu"]
+        assert writing_device(model, "cuda", 1) == "cuda" and writing_device(autoencoder, "auto", 1) is None

@@ -42,7 +42,7 @@ def _search(rig):
     yield 0.8
     yield from rig.shot("02_dialog")
     before = len(bpy.data.objects)
-    yield from rig.press(x - 52, y - 165)  # Enter would edit the prompt, where the pointer is over it
+    yield from rig.press(x - 52, y - 195)  # Enter would edit the prompt, where the pointer is over it
     yield from rig.wait(lambda: len(bpy.data.objects) == before + 1, 120, "the mesh")
     yield 0.3
     assert part("jobs").current() is None and bpy.context.active_object.name == "Chair"

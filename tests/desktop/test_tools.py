@@ -65,7 +65,7 @@ def _complete(rig, area):
         polygon.select = polygon.center.z < 0.99 or polygon.center.z == 1.0
     bpy.ops.object.mode_set(mode="EDIT")
     settings = bpy.context.scene.meshgpt_complete
-    settings.prompt, settings.count, settings.random_seed, settings.seed = "table", 3, False, 1
+    settings.prompt, settings.count, settings.random_seed, settings.seed = "table", 3, False, 6
     bpy.ops.ed.undo_push(message="Table ready")
     _view(area, 5, 0.6)
     yield 0.5

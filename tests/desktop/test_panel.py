@@ -177,6 +177,7 @@ def _looks(rig):
             yield 1.5
             area, region = yield from rig.sidebar("MeshGPT")
             yield from rig.move(region.x + region.width // 2, region.y + region.height // 2)
+            yield 1.5  # panels glide to their places
             for page in range(1 if scale == 1 else 3):
                 yield from rig.shot(f"1{scale}_{theme}_{page}", 0.8)
                 yield from _scroll(rig, region, DOWN)

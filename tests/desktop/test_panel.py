@@ -164,22 +164,25 @@ def _scroll(rig, region, wheel, times=9):
 def _looks(rig):
     """The tab from top to bottom in each look."""
     themes = bpy.utils.preset_paths("interface_theme")
-    light = next(path for folder in themes if os.path.exists(path := os.path.join(folder, "Blender_Light.xml")))
-    with rig.override(rig.area()):
-        bpy.ops.screen.screen_full_area(use_hide_panels=False)
-    yield 1.0
-    for theme in ("dark", "light"):
-        if theme == "light":
-            bpy.ops.script.execute_preset(filepath=light, menu_idname="USERPREF_MT_interface_theme_presets")
-        for scale in (1, 2):
-            bpy.context.preferences.view.ui_scale = scale
-            rig.area().spaces.active.show_region_ui = False  # Blender places panels anew when the sidebar opens
+    paths = {
+        theme: next(path for folder in themes if os.path.exists(path := os.path.join(folder, f"Blender_{theme}.xml")))
+        for theme in ("Dark", "Light")
+    }
+    # Panels keep the places that they got at another scale, so each scale has a sidebar that was never open before.
+    for scale, workspace in ((1, "Layout"), (2, "Modeling")):
+        bpy.context.preferences.view.ui_scale = scale
+        bpy.context.window.workspace = bpy.data.workspaces[workspace]
+        yield 1.5
+        with rig.override(rig.area()):
+            bpy.ops.screen.screen_full_area(use_hide_panels=False)
+        yield 1.0
+        area, region = yield from rig.sidebar("MeshGPT")
+        yield from rig.move(region.x + region.width // 2, region.y + region.height // 2)
+        for theme, path in paths.items():
+            bpy.ops.script.execute_preset(filepath=path, menu_idname="USERPREF_MT_interface_theme_presets")
             yield 1.5
-            area, region = yield from rig.sidebar("MeshGPT")
-            yield from rig.move(region.x + region.width // 2, region.y + region.height // 2)
-            yield 1.5  # panels glide to their places
             for page in range(1 if scale == 1 else 3):
-                yield from rig.shot(f"1{scale}_{theme}_{page}", 0.8)
+                yield from rig.shot(f"1{scale}_{theme.lower()}_{page}", 0.8)
                 yield from _scroll(rig, region, DOWN)
             yield from _scroll(rig, region, UP, 30)
     bpy.context.preferences.view.ui_scale = 1

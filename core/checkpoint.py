@@ -205,7 +205,7 @@ class Checkpoint:
         """The meshes of `stream`, in order; `on_face` is called with every face as it comes.
 
         With `best_of` that many are made for each, with seeds one after another, and the best is kept
-        (`ranking.scores`).
+        (`ranking.best`).
         """
         from .events import MeshEvent
 
@@ -229,7 +229,10 @@ class Checkpoint:
 
     def best(self, meshes: Sequence[GeneratedMesh], faces: int | None = None, **asked: Any) -> GeneratedMesh:
         """The best of several meshes that were generated with these wishes (`ranking.best`)."""
-        return self._ranking()(self, meshes, faces=min(faces or 0, self._generator().config.max_faces), **asked)
+        from .ranking import best
+
+        within = min(faces or 0, self._generator().config.max_faces)
+        return best(meshes, self._log_p(meshes, faces=within, **asked), within)
 
     def _sampler(
         self,
@@ -258,11 +261,11 @@ class Checkpoint:
 
         return complete(self, mesh, prompt, count, **settings)
 
-    def _ranking(self) -> Callable[..., GeneratedMesh]:
-        """What chooses the best of several meshes."""
-        from .ranking import best
+    def _log_p(self, meshes: Sequence[GeneratedMesh], **asked: Any) -> list[float]:
+        """How likely what was asked for makes each mesh (`ranking.log_likelihoods`)."""
+        from .ranking import log_likelihoods
 
-        return best
+        return log_likelihoods(self, meshes, **asked)
 
     def _generator(self) -> MeshTransformer:
         if self.transformer is None:

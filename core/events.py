@@ -22,7 +22,7 @@ class GeneratedMesh(TriangleMesh):
         self.codes = codes  # int64 [F, 3, D], as the model wrote them
         self.ended, self.seed, self.prompt, self.attempts = ended, seed, prompt, attempts
         self.settings: dict[str, Any] = {}
-        self.score: float | None = None  # as in `ranking.scores`, where the engine knows it already
+        self.log_p: float | None = None  # as in `ranking.log_likelihoods`, where the engine knows it already
 
     def provenance(self) -> dict[str, Any]:
         """What it takes to make the mesh again, as plain JSON values."""

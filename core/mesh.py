@@ -60,6 +60,11 @@ class MeshReport:
     consistent_winding: bool
     watertight: bool  # every edge has exactly two faces, running in opposite directions
 
+    @property
+    def open_edge_share(self) -> float:
+        """Share of the edges that have one face; exact where none has more than two."""
+        return self.boundary_edges / max(1, (3 * self.faces + self.boundary_edges) // 2)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

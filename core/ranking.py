@@ -1,41 +1,50 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of several generated meshes is best: one that ended by itself, and is most clearly what was asked for."""
+"""Which of several generated meshes is best: one that ended by itself, is likely, and holds together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from .checkpoint import Checkpoint
 from .completion import Kept
 from .events import GeneratedMesh
-from .transformer import pad_codes
+
+# In nats a face; see docs/ARCHITECTURE.md, "Best of several".
+_OPEN = 10.0  # what it costs if all edges have one face only
+_MISSED = 2.0  # what it costs to be as far from the face count that was asked for as that is from 0
 
 
-@torch.inference_mode()
-def scores(
+def best(meshes: Sequence[GeneratedMesh], log_p: Sequence[float], faces: int | None = None) -> GeneratedMesh:
+    """The best of several meshes. log_p: of each, see `log_likelihoods`; faces: how many were asked for. Meshes that a
+    limit cut off come last.
+    """
+
+    def worth(pair: tuple[GeneratedMesh, float]) -> tuple[bool, float]:
+        mesh, likely = pair
+        missed = abs(len(mesh.faces) / faces - 1) if faces else 0.0
+        return mesh.ended, likely - _OPEN * mesh.report().open_edge_share - _MISSED * missed
+
+    return max(zip(meshes, log_p, strict=True), key=worth)[0]
+
+
+def log_likelihoods(
     checkpoint: Checkpoint, meshes: Sequence[GeneratedMesh], kept: Kept | None = None, **asked: Any
 ) -> list[float]:
-    """For each mesh the logarithm of how much likelier what was asked for makes it, in nats a face that the model made;
-    where nothing was asked, its log-likelihood a face. `kept`: the faces that all began with; `asked`: faces, category
-    and points as `MeshTransformer.conditions` takes them.
+    """For each mesh log p(mesh | what was asked for), in nats a face that the model made. `kept`: the faces that all
+    began with; `asked`: faces, category and points as `MeshTransformer.conditions` takes them.
     """
+    import torch
+
+    from .transformer import pad_codes
+
     model, device = checkpoint.transformer, checkpoint.device
     codes, lengths = pad_codes([torch.from_numpy(mesh.codes) for mesh in meshes], max(len(m.codes) for m in meshes))
     conditions = model.conditions([mesh.prompt for mesh in meshes], **asked).to(device)
     codes, lengths = codes.to(device), lengths.to(device)
     given = len(kept.codes) if kept else 0
     marked = torch.full_like(lengths, given) if kept and not kept.above else None
-    log_p = -model.nll(codes, lengths, conditions, marked)
-    if any(bool(rows.any()) for rows in conditions.present().values()):
-        log_p = log_p + model.nll(codes, lengths, conditions.without(), marked)
-    return (log_p / (lengths - given).clamp(min=1)).tolist()
-
-
-def best(checkpoint: Checkpoint, meshes: Sequence[GeneratedMesh], **asked: Any) -> GeneratedMesh:
-    """The best of several meshes, asked as for `scores`; those that a limit cut off come last."""
-    ranked = zip(meshes, scores(checkpoint, meshes, **asked), strict=True)
-    return max(ranked, key=lambda pair: (pair[0].ended, pair[1]))[0]
+    with torch.inference_mode():
+        nll = model.nll(codes, lengths, conditions, marked)
+    return (-nll / (lengths - given).clamp(min=1)).tolist()

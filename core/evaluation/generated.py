@@ -104,7 +104,7 @@ def soundness(meshes: Sequence[GeneratedMesh | None], wishes: Sequence[Wish] = (
         "with_repeated_directed_edges": sum(report.repeated_directed_edges > 0 for report in reports),
         "nonmanifold_edge_share": nonmanifold_share(found),
         "watertight": sum(report.watertight for report in reports) / len(meshes),
-        "open_edge_share": float(np.median([open_share(mesh) for mesh in found])),
+        "open_edge_share": float(np.median([report.open_edge_share for report in reports])),
         "median_faces": float(np.median([report.faces for report in reports])),
     }
     return result | ({"face_count_error": float(np.median(errors))} if errors else {})
@@ -118,9 +118,3 @@ def nonmanifold_share(meshes: Sequence[TriangleMesh]) -> float:
         _, faces = np.unique(ends, axis=0, return_counts=True)
         edges, bad = edges + len(faces), bad + int((faces > 2).sum())
     return bad / max(edges, 1)
-
-
-def open_share(mesh: TriangleMesh) -> float:
-    """Share of the edges of a mesh that have one face."""
-    open_edges = mesh.report().boundary_edges
-    return open_edges / max(1, (3 * len(mesh.faces) + open_edges) // 2)  # exact where no edge has more than two

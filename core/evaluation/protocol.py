@@ -21,7 +21,7 @@ from ..mesh import TriangleMesh
 from .alignment import STEPS, train_classifier
 from .clouds import chamfer, point_clouds
 from .distribution import Reference
-from .generated import Wish, make, nonmanifold_share, noun_wishes, open_share, soundness
+from .generated import Wish, make, nonmanifold_share, noun_wishes, soundness
 from .jobs import completion, retopology
 from .likelihood import likelihood, tokenizer_accuracy
 from .novelty import TrainingShapes
@@ -130,7 +130,9 @@ class _Evaluation:
             return result
         result |= {
             "nonmanifold_edge_share_of_training_meshes": nonmanifold_share([s.mesh for s in self.originals]),
-            "open_edge_share_of_training_meshes": float(np.median([open_share(s.mesh) for s in self.originals])),
+            "open_edge_share_of_training_meshes": float(
+                np.median([s.mesh.report().open_edge_share for s in self.originals])
+            ),
             "watertight_training_meshes": float(np.mean([s.mesh.report().watertight for s in self.originals])),
         }
         clouds = point_clouds([mesh for mesh, _ in found])

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -68,15 +68,8 @@ class LightCheckpoint(Checkpoint):
         wishes = [model.asked(prompt, **asked) for prompt in prompts]
         return LightSampler(model, wishes, seeds, settings, cap, prompts)
 
-    def _ranking(self) -> Callable[..., GeneratedMesh]:
-        return best
-
-
-def best(_: Checkpoint, meshes: Sequence[GeneratedMesh], **asked: Any) -> GeneratedMesh:
-    """As `ranking.best`, by what the engine counted while it wrote them. With a guidance of 1, where it does not know
-    the meshes' likelihood without the wish, by that with it.
-    """
-    return max(meshes, key=lambda mesh: (mesh.ended, mesh.score))
+    def _log_p(self, meshes: Sequence[GeneratedMesh], **asked: Any) -> list[float]:
+        return [mesh.log_p for mesh in meshes]  # counted while they were written
 
 
 def load_light(path: Path) -> LightCheckpoint:

@@ -171,17 +171,17 @@ class CopyHead:
         """Logits [L, 3] of copy, new, end."""
         gate = product(hidden, self._weights["gate.weight"].T) + self._weights["gate.bias"]
         if closing is not None and closing.due:
-            gate[:, 0] += self._closing(hidden, closing)[:, 1]
+            gate[:, 0] += self._closing(hidden, closing)[..., 1]
         return gate
 
     def passing_bias(self, hidden: np.ndarray, closing: Closing) -> np.ndarray:
-        """What leaving an edge open adds to the logits of pointing at vertices, [L, V]."""
-        return self._closing(hidden, closing)[:, :1] * closing.past
+        """What leaving an edge open adds to the logits of pointing at vertices [V], by a state [d]."""
+        return self._closing(hidden, closing)[:1] * closing.past
 
     def _closing(self, hidden: np.ndarray, closing: Closing) -> np.ndarray:
-        """What passing by, and copying, get for what is due, [L, 2]."""
+        """What passing by, and copying, get for what is due, [..., 2]."""
         weights = product(hidden, self._weights["closing.weight"].T) + self._weights["closing.bias"]
-        return weights[:, ::2] + weights[:, 1::2] * np.float32(closing.sound)
+        return weights[..., ::2] + weights[..., 1::2] * np.float32(closing.sound)
 
     def queries(self, hidden: np.ndarray, slot: int) -> np.ndarray:
         return self._placed(product(hidden, self._weights["query.weight"].T), slot)
@@ -193,7 +193,7 @@ class CopyHead:
         return rotate(rms(x), self.cos[slots], self.sin[slots])
 
     def edge_weights(self, hidden: np.ndarray) -> np.ndarray:
-        """What each edge feature of a vertex adds to the logit of pointing at it, [L, E]."""
+        """What each edge feature of a vertex adds to the logit of pointing at it [E], by a state [d]."""
         return product(hidden, self._weights["edges.weight"].T) + self._weights["edges.bias"]
 
     def context(self, hidden: np.ndarray) -> np.ndarray:
@@ -223,7 +223,7 @@ class Writing:
         self._cache = Cache(model.trunk, lanes, model.prefix_length + model.per_face * max_faces)
         prefix = np.stack([model.prefix(branch) for branch in branches])
         self._before = model.trunk.extend(prefix, 0, self._cache)[:, -1]  # the state before the next face
-        self.pointer_keys = np.zeros((lanes, 3 * max_faces, dim), np.float32)
+        self.pointer_keys = np.zeros((3 * max_faces, dim), np.float32)  # of the branch that has all that is asked
         self._points = [model.nearest_points(branch) for branch in branches]
         self._sums = np.zeros((3 * max_faces, dim), np.float32)  # over the slots of the faces around each vertex
         self._faces = np.zeros(3 * max_faces, np.int64)  # around each vertex
@@ -238,9 +238,9 @@ class Writing:
             self.hidden = self.model.inner.extend(self._before[:, None], 0, self._inner_cache)[:, 0]
 
     def pointer_scores(self, place: int) -> np.ndarray:
-        """Logits [L, place] of pointing at the slots before this one."""
-        queries = self.model.head.queries(self.hidden, place)
-        return (self.pointer_keys[:, :place] @ queries[:, :, None])[..., 0] / np.float32(8)
+        """Logits [place] of pointing at the slots before this one, in the last branch."""
+        query = self.model.head.queries(self.hidden[-1], place)
+        return self.pointer_keys[:place] @ query / np.float32(8)
 
     def read(self, codes: np.ndarray, vertex: int, place: int) -> None:
         """Read the vertex with these codes [D] and this id, which now stands in the slot."""
@@ -255,7 +255,7 @@ class Writing:
             self.hidden = model.inner.extend(lanes, slot + 1, self._inner_cache)[:, 0]
         else:
             self.hidden = model.trunk.extend(lanes, model.prefix_length + place, self._cache)[:, 0]
-        self.pointer_keys[:, place] = model.head.keys(self.hidden, place)
+        self.pointer_keys[place] = model.head.keys(self.hidden[-1], place)
 
     def _in_lanes(self, x: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """Embeddings [N, d] of vertices with codes [N, D] -> what each branch reads, [L, N, d]."""
@@ -307,7 +307,7 @@ class Writing:
             read = inner[:, 1:].reshape(len(lanes), 3 * count, -1)
         else:
             read = states
-        self.pointer_keys[:, : 3 * count] = model.head.keys(read, slice(0, 3 * count))
+        self.pointer_keys[: 3 * count] = model.head.keys(read[-1], slice(0, 3 * count))
         self._before = states[:, -1]
         self.begin_face()
 
@@ -346,7 +346,7 @@ def _try(model: LightTransformer) -> None:
                 raise ValueError("a codebook of another size")
             context = model.head.extend(context, level, code)
         if model.config.edges:
-            model.head.edge_weights(writing.hidden)
+            model.head.edge_weights(writing.hidden[-1])
         writing.read(largest, slot, slot)
     writing.end_face([0, 1, 2], 0)
     writing.read_faces(np.broadcast_to(largest, (1, 3, len(largest))), np.array([[0, 1, 2]]), kept=True)

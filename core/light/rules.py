@@ -71,9 +71,9 @@ class GrowingMesh:
         return allowed
 
     def edge_bias(self, slot: int, face: list[int], weights: np.ndarray) -> np.ndarray:
-        """What edge features add to the logits of pointing at vertices, [L, V]; weights [L, E]."""
+        """What edge features add to the logits of pointing at vertices [V]; weights [E]."""
         count = self.vertex_count
-        bias = weights[:, 4:] * (self.open_edges[:count] > 0)
+        bias = weights[4:] * (self.open_edges[:count] > 0)
         marked: list[set[int]] = []
         if slot > 0:
             marked = [self._before[face[-1]], self._after[face[-1]]]
@@ -81,7 +81,7 @@ class GrowingMesh:
             marked += [self._after[face[0]], self._before[face[0]]]
         for feature, vertices in enumerate(marked):
             if vertices:
-                bias[:, list(vertices)] += weights[:, feature, None]
+                bias[list(vertices)] += weights[feature]
         return bias
 
     def closing(self, slot: int, face: list[int]) -> Closing:

@@ -130,9 +130,8 @@ class OneMesh:
         # How many faces that began at a vertex have failed since the last that did not.
         self.dead_ends = np.zeros(capacity, np.int64)
         self.kept_faces = self.failures = self.attempts = 0
-        # Log-probability of what was chosen, in each branch: of the faces so far, and of the face that is being tried.
-        self.log_p = np.zeros(len(self.guidance.branches))
-        self._chosen_log_p = np.zeros_like(self.log_p)
+        # Log-probability of what was chosen, as asked for: of the faces so far, and of the face that is being tried.
+        self.log_p = self._chosen_log_p = 0.0
         # At temperature 0 only retries draw, and they must not make the mesh depend on the seed.
         self._uniform = Uniform(seed if self.config.temperature else 0)
 
@@ -153,7 +152,7 @@ class OneMesh:
         vertices_before, number = self.mesh.vertex_count, len(self.mesh.faces)
         face: list[int] = []
         good = True
-        self._chosen_log_p[:] = 0
+        self._chosen_log_p = 0.0
         for slot in range(3):
             place = 3 * number + slot
             vertex, choice = self._choose(slot, face, place, uniform[slot])
@@ -194,40 +193,39 @@ class OneMesh:
         if self.mesh.close and (slot or closing.sound) and not self._in_trouble():
             allowed &= ~closing.past
         any_allowed = bool(allowed.any())
-        gate = self.model.head.gate_logits(self.state.hidden, closing)
-        if slot:
-            gate[:, END] += HIDDEN
-        gates = log_softmax(gate)
-        gate = self.guidance.join_gate(gates)
+        if slot:  # the mesh cannot end there, so there is nothing to guide
+            gates = self.model.head.gate_logits(self.state.hidden[-1:], closing)
+            gates[:, END] += HIDDEN
+            gate = (gates := log_softmax(gates))[0].copy()
+        else:
+            gates = log_softmax(self.model.head.gate_logits(self.state.hidden, closing))
+            gate = self.guidance.join_gate(gates)
         if place < 3 if slot else not any_allowed:
             gate[COPY] = HIDDEN
         if slot == 0 and len(self.mesh.faces) == self.kept_faces:
             gate[END] = HIDDEN
         choice = self._pick(self._probabilities(gate), uniform[0])
-        self._chosen_log_p += gates[:, choice]
+        self._chosen_log_p += float(gates[-1, choice])
         if choice == NEW:
             below = NEVER if self._in_trouble() else due  # a mesh in trouble may leave a hole
             return self._draw_new(slot, face, uniform[2:].reshape(-1, self.levels), below), choice
         if choice == END or not any_allowed:
             return None, choice
-        pointers = self._pointer_log_p(slot, face, place, closing)
-        pointer = pointers[-1].copy()
-        pointer[~allowed] = HIDDEN
-        vertex = self._pick(self._probabilities(pointer), uniform[1])
-        self._chosen_log_p += log_softmax(pointers)[:, vertex]
+        log_p = log_softmax(self._pointer_log_p(slot, face, place, closing))
+        vertex = self._pick(self._probabilities(np.where(allowed, log_p, HIDDEN)), uniform[1])
+        self._chosen_log_p += float(log_p[vertex])
         return vertex, choice
 
     def _pointer_log_p(self, slot: int, face: list[int], place: int, closing: Closing | None) -> np.ndarray:
-        """Log-probability [L, V] of copying each earlier vertex, up to a constant: its slots summed."""
-        count = self.mesh.vertex_count
-        owner = self.slot_vertex[:place]
+        """Log-probability [V] of copying each earlier vertex, up to a constant: its slots summed."""
         p = softmax(self.state.pointer_scores(place))
-        summed = np.stack([np.bincount(owner, lane, count)[:count] for lane in p]).astype(np.float32)
-        log_p = np.log(np.maximum(summed, np.float32(1e-30)))
+        summed = np.bincount(self.slot_vertex[:place], p, self.mesh.vertex_count)[: self.mesh.vertex_count]
+        log_p = np.log(np.maximum(summed.astype(np.float32), np.float32(1e-30)))
+        asked = self.state.hidden[-1]
         if self.model.config.edges:
-            log_p += self.mesh.edge_bias(slot, face, self.model.head.edge_weights(self.state.hidden))
+            log_p += self.mesh.edge_bias(slot, face, self.model.head.edge_weights(asked))
         if closing is not None:
-            log_p += self.model.head.passing_bias(self.state.hidden, closing)
+            log_p += self.model.head.passing_bias(asked, closing)
         return log_p
 
     def _draw_new(self, slot: int, face: list[int], uniform: np.ndarray, below: int) -> int | None:
@@ -249,7 +247,7 @@ class OneMesh:
                     log_p[: least[level] + (level == self.levels - 1)] = HIDDEN
                 code = self._pick(self._probabilities(log_p), draw[level])
                 codes.append(code)
-                log_p_named = log_p_named + branches[:, code]
+                log_p_named += float(branches[-1, code])
                 tied = tied and least is not None and code == least[level]
                 context = head.extend(context, level, code)
             named = np.array(codes)
@@ -298,6 +296,5 @@ class OneMesh:
         codes = self.codes[np.array(self.mesh.faces)]
         decoded = self.model.tokenizer.decode(codes)
         mesh = GeneratedMesh(decoded, codes, ended=self.ended, seed=self.seed, prompt=prompt, attempts=self.attempts)
-        gained = self.log_p[-1] - self.log_p[0] if len(self.log_p) > 1 else self.log_p[0]
-        mesh.score = float(gained) / max(1, len(codes) - self.kept_faces)
+        mesh.log_p = self.log_p / max(1, len(codes) - self.kept_faces)
         return mesh

@@ -17,6 +17,7 @@ from core import (
     GeneratedMesh,
     LatticeTokenizer,
     MeshGPTError,
+    TriangleMesh,
     list_checkpoints,
     load_checkpoint,
     save_checkpoint,
@@ -24,7 +25,7 @@ from core import (
 from core.checkpoint import save_transformer
 from core.data.procedural import procedural_meshes
 from core.model_list import find_checkpoint
-from core.ranking import best, scores
+from core.ranking import best, log_likelihoods
 from core.shards import SHARD_BYTES
 
 from .test_transformer import VARIANTS, sample_batch, small_model
@@ -183,13 +184,20 @@ def test_the_best_of_several_is_the_one_that_fits_its_prompt() -> None:
         return GeneratedMesh(tokenizer.decode(codes), codes, ended=ended, seed=0, prompt=NAMES[3], attempts=1)
 
     meshes = [made(codes) for codes in coded]
-    assert best(checkpoint, meshes) is meshes[3]
-    assert int(np.argmax(scores(checkpoint, meshes))) == 3
+    log_p = log_likelihoods(checkpoint, meshes)
+    assert checkpoint.best(meshes) is meshes[3] and int(np.argmax(log_p)) == 3
     cut = [made(codes, ended=index != 3) for index, codes in enumerate(coded)]
-    assert best(checkpoint, cut) is not cut[3]  # a mesh that a limit cut off comes last
+    assert checkpoint.best(cut) is not cut[3]  # a mesh that a limit cut off comes last
+    # What is likelier by chance than it is torn, or far from the face count that was asked for, is not the best.
+    torn = GeneratedMesh(
+        TriangleMesh(meshes[3].vertices, meshes[3].faces[1:]), coded[3][1:], ended=True, seed=0, prompt="", attempts=1
+    )
+    assert torn.report().open_edge_share > 0 == meshes[3].report().open_edge_share
+    assert best([torn, meshes[3]], [-1.0, -1.1]) is meshes[3] and best([torn, meshes[3]], [-1.0, -9.0]) is torn
+    assert best(meshes[:2], [-1.0, -1.1], len(meshes[1].faces)) is meshes[1] is not best(meshes[:2], [-1.0, -1.1])
     wild = {"temperature": 3.0, "top_p": 1.0, "guidance": 0.0, "max_faces": 14}
     singles = [checkpoint.generate(NAMES[3], seed=seed, **wild)[0] for seed in range(5, 9)]
     (chosen,) = checkpoint.generate(NAMES[3], best_of=4, seed=5, **wild)
-    assert chosen.seed == best(checkpoint, singles).seed and len({mesh.codes.tobytes() for mesh in singles}) > 1
+    assert chosen.seed == checkpoint.best(singles).seed and len({mesh.codes.tobytes() for mesh in singles}) > 1
     with pytest.raises(MeshGPTError, match="best of none"):
         checkpoint.generate(best_of=0)

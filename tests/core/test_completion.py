@@ -19,7 +19,7 @@ from core.data.procedural import procedural_meshes
 from core.data.subsets import draw_subset
 from core.events import GeneratedMesh
 from core.mesh import Frame, LatticeMesh
-from core.ranking import scores
+from core.ranking import log_likelihoods
 
 from .test_transformer import each_variant, small_model
 from .tiny_autoencoder import as_after_training, eight_meshes
@@ -121,7 +121,7 @@ def test_a_completion_that_adds_nothing_is_not_the_best() -> None:
     codes = part.quantised().faces
     nothing = GeneratedMesh(part, result.made.codes[: len(codes)], ended=False, seed=0, prompt="box", attempts=1)
     kept = Kept(torch.from_numpy(result.made.codes[: len(codes)]), above=False)
-    assert np.isfinite(scores(model, [nothing, result.made], kept=kept)).all()
+    assert np.isfinite(log_likelihoods(model, [nothing, result.made], kept=kept)).all()
 
 
 def test_what_the_model_cannot_do_is_said() -> None:

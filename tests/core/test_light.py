@@ -30,10 +30,10 @@ from core.light.sampler import LightSampler, Uniform
 from core.light.weights import read_weights
 from core.model_list import find_checkpoint
 from core.nn.heads import END
-from core.ranking import scores
+from core.ranking import log_likelihoods
 from core.sampling_config import SamplingConfig
 from core.shards import write_shards
-from core.transformer import MeshTransformer, pad_codes
+from core.transformer import MeshTransformer
 from tests.core.test_transformer import VARIANTS, small_model
 
 WRITES = {name: options for name, options in VARIANTS.items() if name.startswith("copy")}
@@ -123,8 +123,8 @@ def test_it_completes_the_same(options: dict, above: bool) -> None:
 @pytest.mark.parametrize("kept", [0, 4])
 @pytest.mark.parametrize("guidance", [2.5, 1.0])
 @pytest.mark.parametrize("options", WRITES.values(), ids=WRITES)
-def test_it_knows_the_scores_of_its_meshes(options: dict, guidance: float, kept: int) -> None:
-    """What `ranking.scores` computes afterwards: the wish's part in the likelihood, with a guidance of 1 the whole."""
+def test_it_knows_how_likely_its_meshes_are(options: dict, guidance: float, kept: int) -> None:
+    """What `ranking.log_likelihoods` computes afterwards."""
     model = small_model(max_faces=MOST, completion=True, neighbours=True, **options).eval()
     with torch.no_grad():
         model.head.gate.bias[END] -= 1.5  # weights by chance end most meshes at once
@@ -138,15 +138,8 @@ def test_it_knows_the_scores_of_its_meshes(options: dict, guidance: float, kept:
         sampler.keep(given.codes, given.above)
     meshes = [event.mesh for event in sampler.stream() if isinstance(event, MeshEvent) and event.mesh.ended]
     checkpoint = Checkpoint(Path("model"), {}, model.tokenizer, model, {})
-    if guidance == 1.0:
-        codes, lengths = pad_codes([torch.from_numpy(mesh.codes) for mesh in meshes], MOST)
-        marked = torch.full_like(lengths, kept) if kept else None
-        with torch.no_grad():
-            log_p = -model.nll(codes, lengths, model.conditions([mesh.prompt for mesh in meshes]), marked)
-        expected = (log_p / (lengths - kept).clamp(min=1)).tolist()
-    else:
-        expected = scores(checkpoint, meshes, given)
-    assert len(meshes) > 3 and [mesh.score for mesh in meshes] == pytest.approx(expected, abs=2e-4)
+    expected = log_likelihoods(checkpoint, meshes, given)
+    assert len(meshes) > 3 and [mesh.log_p for mesh in meshes] == pytest.approx(expected, abs=2e-4)
 
 
 def test_a_coarse_to_fine_lattice_writes_the_same_meshes() -> None:

@@ -35,8 +35,7 @@ class GenerateProperties:
     )
     attempts: IntProperty(
         name="Attempts",
-        description="How many meshes the model writes for each result; the one that is most clearly what was asked for "
-        "is taken",
+        description="How many meshes the model writes for each result; the likeliest that holds together is taken",
         default=1,
         min=1,
         soft_max=8,
@@ -181,6 +180,8 @@ def _of_model(name: str) -> object:
 
 
 class MESHGPT_PG_settings(GenerateProperties, ResultProperties, bpy.types.PropertyGroup):
+    # A script gets the mesh of its seed; who presses the button wants the best that a few seconds give.
+    attempts: IntProperty(**GenerateProperties.__annotations__["attempts"].keywords | {"default": 4, "options": set()})
     use_faces: BoolProperty(name="Face Count", description="Ask for a number of faces; else the model decides")
     faces: IntProperty(
         name="Faces",

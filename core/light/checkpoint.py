@@ -22,7 +22,7 @@ from .weights import read_weights
 
 # Up to how many meshes this engine writes although PyTorch is there; docs/PERFORMANCE.md has what was measured.
 FEW = 4  # with a GPU, where it is a guess: a face is many small calls there too
-MANY = 16  # on a processor
+MANY = 32  # on a processor
 SET_UP = "Set up PyTorch, or choose another device."
 
 

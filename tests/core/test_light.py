@@ -230,7 +230,7 @@ print(len(mesh.faces), mesh.settings["device"])
 def test_it_writes_a_few_meshes_on_a_processor_and_fewer_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `docs/PERFORMANCE.md` measured; a device that was chosen by name stays."""
     model, autoencoder = find_checkpoint(), find_checkpoint("meshgpt-autoencoder")
-    for gpus, most in ((False, 16), (True, 4)):
+    for gpus, most in ((False, 32), (True, 4)):
         monkeypatch.setattr(checkpoint, "_has_gpu", lambda found=gpus: found)
         assert [writing_device(model, "auto", count) for count in (0, 1, most, most + 1)] == [
             None,
@@ -238,5 +238,5 @@ def test_it_writes_a_few_meshes_on_a_processor_and_fewer_beside_a_gpu(monkeypatc
             "numpy",
             None,
         ]
-        assert [writing_device(model, "cpu", count) for count in (0, 1, 16, 17)] == ["cpu", "numpy", "numpy", "cpu"]
+        assert [writing_device(model, "cpu", count) for count in (0, 1, 32, 33)] == ["cpu", "numpy", "numpy", "cpu"]
         assert writing_device(model, "cuda", 1) == "cuda" and writing_device(autoencoder, "auto", 1) is None

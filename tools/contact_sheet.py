@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A picture of what a model makes, nothing picked: a row for each prompt, the seeds 0, 1, 2, ... side by side.
+"""A picture of what a model makes, nothing picked: a row for each prompt, side by side the best of the seeds 0 to 3, of
+4 to 7, ..., as the panel makes them (`--best-of 1`: the seeds themselves).
 
 .venv/bin/python tools/contact_sheet.py --model meshgpt-lowpoly --out docs/samples.png chair table "" tree
 
@@ -26,7 +27,6 @@ import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 
 from core.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
-from core.evaluation.generated import Wish, make  # noqa: E402
 from core.mesh import TriangleMesh  # noqa: E402
 from core.meshio import load_mesh  # noqa: E402
 from core.retopology import retopologize  # noqa: E402
@@ -102,14 +102,13 @@ def render(columns: int, rows: int, path: Path) -> None:
     bpy.ops.render.render(write_still=True)
 
 
-def sheet_of_prompts(checkpoint: Checkpoint, prompts: Sequence[str], seeds: int, faces: int) -> None:
-    wishes = [Wish(prompt, faces) for prompt in prompts for _ in range(seeds)]
-    # Each row begins with seed 0, so every prompt is made by itself.
-    for row, prompt in enumerate(prompts):
+def sheet_of_prompts(
+    checkpoint: Checkpoint, prompts: Sequence[str], columns: int, faces: int | None, best_of: int
+) -> None:
+    for row, prompt in enumerate(prompts):  # each begins with seed 0
         add_text(prompt or "(no prompt)", -0.5, row)
-        for column, mesh in enumerate(make(checkpoint, wishes[row * seeds : (row + 1) * seeds], seed=0)):
-            if mesh is not None:
-                add_mesh(mesh, column, row)
+        for column, mesh in enumerate(checkpoint.generate(prompt, columns, faces, seed=0, best_of=best_of)):
+            add_mesh(mesh, column, row)
 
 
 def sheet_of_retopology(checkpoint: Checkpoint, paths: Sequence[Path], counts: Sequence[int], best_of: int) -> None:
@@ -152,21 +151,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="+", help="prompts, or with --retopologize mesh files")
     parser.add_argument("--model", help="a name or a folder (default: the default model)")
-    parser.add_argument("--seeds", type=int, default=8, help="meshes a prompt (default: %(default)s)")
-    parser.add_argument("--faces", type=int, default=0, help="to ask for (default: any number)")
+    parser.add_argument("--columns", type=int, default=8, help="meshes a prompt (default: %(default)s)")
+    parser.add_argument("--faces", type=int, help="to ask for (default: any number)")
     parser.add_argument("--retopologize", type=int, nargs="+", metavar="FACES", help="face counts to ask for")
-    parser.add_argument("--best-of", type=int, default=4, help="with --retopologize (default: %(default)s)")
+    parser.add_argument("--best-of", type=int, default=4, help="seeds for each mesh (default: %(default)s)")
+    parser.add_argument("--device", default="numpy", help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="a .png file")
     options = parser.parse_args()
-    checkpoint = load_checkpoint(options.model, "cpu")
+    checkpoint = load_checkpoint(options.model, options.device)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     if options.retopologize:
         counts = options.retopologize
         sheet_of_retopology(checkpoint, [Path(path) for path in options.rows], counts, options.best_of)
         columns = 1 + 2 * len(counts)
     else:
-        columns = options.seeds
-        sheet_of_prompts(checkpoint, options.rows, options.seeds, options.faces)
+        columns = options.columns
+        sheet_of_prompts(checkpoint, options.rows, columns, options.faces, options.best_of)
     render(columns, len(options.rows), options.out)
 
 

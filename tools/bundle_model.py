@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of the training run")
     parser.add_argument("--name", required=True)
     parser.add_argument("--data", required=True, help="what it was trained on")
+    parser.add_argument("--summary", default=SUMMARY, help="{} is the face limit (default: %(default)s)")
     parser.add_argument("--evaluation", type=Path, required=True, help="what `core evaluate --out` wrote")
     parser.add_argument("--notes", type=Path, required=True, help="Markdown: recipe, hardware, time, known failures")
     options = parser.parse_args()
@@ -58,7 +59,7 @@ def main() -> None:
     evaluation["model"] = options.name
     details = {
         "name": options.name,
-        "summary": SUMMARY.format(limit),
+        "summary": options.summary.format(limit),
         "licence": LICENCE,
         "data": DATA.format(sum(sides)),
         "training_meshes": sides[0],

@@ -34,6 +34,11 @@ RECIPES: dict[str, tuple[str, ...]] = {
         # Not to tear holes: the part for edges that are due starts as nothing, so it can come this late.
         f"transformer {ARTISTS} --closing --steps 2800 --learning-rate 0.001 --warmup 40",
     ),
+    # The paper's own way, over codes that a graph autoencoder learned: the trunk of the model above, with other codes.
+    "meshgpt-lowpoly-rvq": (
+        f"transformer {ARTISTS} --start meshgpt-lowpoly --no-closing --tokenizer core/weights/meshgpt-autoencoder "
+        "--max-faces 400 --long 100 --drop-points 1 --keep 0.1 --steps 2200 --learning-rate 0.0012 --warmup 40",
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 """What the documents show works: commands parse, Python runs, make targets and files exist."""
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -25,6 +26,18 @@ def test_there_are_commands():
 def test_commands_parse(line):
     options = parser().parse_args(shlex.split(line)[3:])
     assert callable(options.run)
+
+
+RECIPES = [run for runs in runpy.run_path(str(ROOT / "tools" / "make_models.py"))["RECIPES"].values() for run in runs]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
+def test_recipes_parse(recipe):
+    kind, *settings = recipe.split()
+    options = parser().parse_args(["train", kind, "--data", "meshes.npz", "--out", "run", *settings])
+    assert callable(options.run)
+    named = getattr(options, "tokenizer", None)
+    assert named is None or (ROOT / named).is_dir()
 
 
 SNIPPETS = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "import bpy" not in code]

@@ -62,7 +62,8 @@ def _edit_mode(rig):
     """A result that arrives in Edit Mode waits, and is added when the user comes back."""
     area, region = yield from rig.sidebar("MeshGPT")
     settings = bpy.context.scene.meshgpt  # the undo took its values back
-    settings.prompt, settings.count, settings.model = "chair", 8, os.environ.get("MESHGPT_TEST_MODEL", "")
+    settings.prompt, settings.count, settings.attempts = "chair", 8, 1
+    settings.model = os.environ.get("MESHGPT_TEST_MODEL", "")
     before = len(bpy.data.objects)
     yield from rig.click("meshgpt.generate(")
     job = part("jobs").current()

@@ -31,7 +31,7 @@ LICENCE = (
     "has to be credited; thank the artists above."
 )
 DATA = (
-    "artist-made low-poly meshes of at most 800 faces, and levels of detail of these and of denser ones by Blender's "
+    "artist-made low-poly meshes of at most {} faces, and levels of detail of these and of denser ones by Blender's "
     "Decimate (`tools/prepare_data.py`), {} in all"
 )
 
@@ -61,7 +61,7 @@ def main() -> None:
         "name": options.name,
         "summary": options.summary.format(limit),
         "licence": LICENCE,
-        "data": DATA.format(sum(sides)),
+        "data": DATA.format(limit, sum(sides)),
         "training_meshes": sides[0],
         "validation_meshes": sides[1],
         "metrics": {

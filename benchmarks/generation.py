@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from core import Checkpoint, load_checkpoint
+from core.light.model import writes
+from core.model_files import read_config
 from core.model_list import CheckpointInfo, list_checkpoints
 
 from .measure import Row, side_by_side
@@ -29,9 +31,9 @@ ENGINES = ("numpy", "cpu")
 
 
 def rows(name: str | None = None) -> Iterator[Row]:
-    """`name`: the model to measure; None: all bundled ones that generate."""
+    """`name`: the model to measure; None: all that both engines can write with."""
     for info in list_checkpoints():
-        if info.kind == "transformer" and name in (None, info.name):
+        if info.kind == "transformer" and name in (None, info.name) and writes(read_config(info.path)):
             yield from _rows(info)
 
 

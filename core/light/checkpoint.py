@@ -15,7 +15,6 @@ from ..errors import MeshGPTError
 from ..events import GeneratedMesh
 from ..model_files import read_config, read_labels
 from ..sampling_config import SamplingConfig
-from ..setup.machine import look
 from .model import light_transformer, writes
 from .sampler import LightSampler
 from .weights import read_weights
@@ -33,18 +32,21 @@ def writing_device(path: Path, device: str, meshes: int) -> str | None:
     Without PyTorch it is NumPy's, if the model can be written with that; so it is for a few meshes, which come sooner
     that way and on a processor faster.
     """
-    left_open = device in ("auto", "cpu") and writes(read_config(path))
-    if left_open and (find_spec("torch") is None or 0 < meshes <= _most(device)):
+    if device in ("auto", "cpu") and writes(read_config(path)) and (find_spec("torch") is None or _few(meshes, device)):
         return "numpy"
     return None if device == "auto" else device
 
 
-def _most(device: str) -> int:
-    return FEW if device == "auto" and _has_gpu() else MANY
+def _few(meshes: int, device: str) -> bool:
+    if not FEW < meshes <= MANY:
+        return 0 < meshes <= FEW
+    return device == "cpu" or not _has_gpu()
 
 
 @functools.cache
 def _has_gpu() -> bool:
+    from ..setup.machine import look  # only now: it asks programs of the system
+
     return bool(look().gpus)
 
 

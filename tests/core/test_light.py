@@ -217,7 +217,7 @@ def test_it_needs_neither_torch_nor_safetensors() -> None:
 import sys
 sys.modules |= dict.fromkeys(["torch", "safetensors", "einops", "trimesh", "scipy"])  # as if they were not installed
 from core import load_checkpoint
-mesh = load_checkpoint().generate("table", faces=60, seed=1)[0]
+mesh = load_checkpoint().generate("table", faces=60, seed=1, best_of=2)[0]
 print(len(mesh.faces), mesh.settings["device"])
 """
     root = Path(__file__).resolve().parents[2]

@@ -92,7 +92,9 @@ for number in range(NUMBER):
     text = faults.end(job)
     disk.empty()
     assert text == "" or text.endswith(".") and text.isprintable() and "Traceback" not in text, (number, kind, text)
-    assert (job.state is jobs.State.DONE) == (len(job.meshes) == 3 and bool(job.result)), (number, kind, job.state)
+    # Cancelled when the results were there but not taken yet: none is taken.
+    whole = len(job.meshes) == 3 and bool(job.result) and job.state is not jobs.State.CANCELLED
+    assert (job.state is jobs.State.DONE) == whole, (number, kind, job.state)
     assert names() == before and not list(folder.glob("meshgpt-*")), (number, kind)
     ends[f"{kind}: {job.state.name.lower()}"] += 1
     if job.state is not jobs.State.DONE and chance.random() < 0.5:

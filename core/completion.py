@@ -9,6 +9,7 @@ come first, marked as such, then the missing ones in canonical order.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -146,21 +147,36 @@ def _joined(
     new: dict[tuple[int, ...], int] = {}
     points: list[np.ndarray] = []
     faces = []
+    # The model has not seen the faces that are too small for the lattice: what is one too many beside them is left out.
+    seen = {frozenset(face) for face in mesh.faces.tolist()}
+    used = Counter(edge for face in mesh.faces.tolist() for edge in _edges(face))
     for face, corners in zip(made.codes[len(codes) :], places[len(codes) :], strict=True):
         if len(np.unique(corners, axis=0)) < 3:  # a learned decoder let it collapse
             continue
-        ids = []
+        ids: list[int] = []
+        fresh: dict[tuple[int, ...], np.ndarray] = {}
         for code, place in zip(map(tuple, face), corners, strict=True):
-            if code not in own and code not in new:
-                new[code] = len(mesh.vertices) + len(points)
-                points.append(place)
-            ids.append(own.get(code, new.get(code)))
+            vertex = own.get(code, new.get(code))
+            if vertex is None:
+                fresh[code] = place
+                vertex = len(mesh.vertices) + len(points) + len(fresh) - 1
+            ids.append(vertex)
+        if frozenset(ids) in seen or any(used[edge] > 1 and max(edge) < len(mesh.vertices) for edge in _edges(ids)):
+            continue
+        new |= {code: len(mesh.vertices) + len(points) + i for i, code in enumerate(fresh)}
+        points += fresh.values()
+        seen.add(frozenset(ids))
+        used.update(_edges(ids))
         faces.append(ids)
     vertices = mesh.vertices
     if points:
         vertices = np.concatenate([vertices, source.frame.apply(np.array(points)).astype(np.float32)])
     added = np.array(faces, np.int64).reshape(-1, 3)
     return CompletedMesh(TriangleMesh(vertices, np.concatenate([mesh.faces, added])), len(added), made)
+
+
+def _edges(face: list[int]) -> list[frozenset[int]]:
+    return [frozenset((face[i - 1], face[i])) for i in range(3)]
 
 
 def _places(tokenizer: Tokenizer, codes: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core import LatticeTokenizer, MeshGPTError, MeshTransformer, TriangleMesh
 from core.checkpoint import Checkpoint
-from core.completion import Kept
+from core.completion import Kept, PartialMesh
 from core.data.procedural import procedural_meshes
 from core.data.subsets import draw_subset
 from core.events import GeneratedMesh
@@ -111,6 +111,21 @@ def test_learned_codes_are_completed_too() -> None:
         assert result.mesh.vertices[: len(part.vertices)].tobytes() == part.vertices.tobytes()
         assert result.mesh.faces[: len(part.faces)].tobytes() == part.faces.tobytes()
         assert result.mesh.report().degenerate == part.report().degenerate
+
+
+def test_kept_faces_that_the_model_cannot_see_count_too() -> None:
+    """A sliver shares an edge with a kept face. The lattice loses it, so the model offers a third face there."""
+    corners = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0.0005, 0, 0.0005), (0, 0, 1)], np.float32)
+    model, box = checkpoint(completion=True), ((0, 0, 0), (1, 1, 1))
+    part = PartialMesh.read(model, TriangleMesh(corners[:4], [(0, 1, 2), (1, 0, 3)]), above=False, box=box)
+    assert len(part.codes) == 1
+    whole = TriangleMesh(corners, [(0, 1, 2), (1, 0, 4), (2, 1, 4)]).quantised(frame=part.source.frame)
+    codes = model.tokenizer.encode(whole)
+    order = np.argsort([not np.array_equal(face, part.codes[0]) for face in codes], kind="stable")
+    made = GeneratedMesh(whole.to_mesh(), codes[order], ended=True, seed=0, prompt="", attempts=3)
+    joined = part.joined(made)
+    assert joined.added == 1 and joined.mesh.faces[-1].tolist() in ([1, 4, 2], [4, 2, 1], [2, 1, 4])
+    assert joined.mesh.report().nonmanifold_edges == 0 and len(joined.mesh.vertices) == 5
 
 
 def test_a_completion_that_adds_nothing_is_not_the_best() -> None:

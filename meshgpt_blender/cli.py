@@ -92,6 +92,8 @@ def _add_retopologize(commands: Any) -> None:
     parser = _add(commands, "retopologize", _retopologize, about, "sculpt.blend --object Head --faces 400 -o light.glb")
     _add_input(parser)
     parser.add_argument("--faces", type=int, metavar="N", help="about how many triangles (default: 400)")
+    far = "where the model's mesh lies more than 2%% of the longest side away, make one with Blender's Decimate"
+    parser.add_argument("--decimate-far", action="store_true", help=far)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same meshes")
     _add_drawing(parser)
     _add_output(parser)
@@ -155,7 +157,7 @@ def _complete(options: argparse.Namespace) -> list[str]:
 
 
 def _retopologize(options: argparse.Namespace) -> list[str]:
-    names = ("faces", "seed", "temperature", "top_p", "guidance", "model")
+    names = ("faces", "seed", "temperature", "top_p", "guidance", "model", "decimate_far")
     return _each(options, lambda obj: [api.retopologize(obj, **{name: getattr(options, name) for name in names})])
 
 

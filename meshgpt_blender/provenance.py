@@ -61,6 +61,12 @@ def distance(found: dict[str, Any]) -> str:
     return text.format(mean=f"{mean:.2%}", largest=f"{largest:.2%}")
 
 
+def decimated(found: dict[str, Any]) -> str:
+    """That Decimate made it, and why."""
+    text = iface_("made by Decimate, for the model's mesh lay {mean} away")
+    return text.format(mean=f"{found['model_error_share']:.1%}")
+
+
 def faces(found: dict[str, Any]) -> str:
     """How many faces the source had, and how many the result has."""
     return iface_("{before} faces in, {after} out").format(before=found["faces_in"], after=found["faces_out"])

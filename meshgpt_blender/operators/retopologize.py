@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Retopologize: low-poly meshes that follow the surfaces of the selected objects."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,17 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, CollectionProperty, IntProperty, PointerProperty, StringProperty
 from mathutils import Vector
 
-from .. import jobs, mesh_files, mesh_io, models, preview, provenance, runtime, transfer
+from ...core.mesh import TriangleMesh
+from .. import decimate, jobs, mesh_files, mesh_io, models, preview, provenance, runtime, transfer
 from ..source_operator import SourceOperator, ToolProperties
 
 SUFFIXES = (".obj", ".ply", ".stl", ".glb")  # of files that can be dropped
 SUFFIX = "Retopologized"
 FAR = 0.02  # of the longest side: from here on a result is worth a warning
 _NOISE = 1e-5  # of the longest side
+LARGEST = 500_000  # triangles of a source: Blender's Decimate takes seconds for so many, and the window waits
 ADVICE = "compare it with a Decimate modifier"
+_IF_FAR = "Where the model's mesh lies more than 2% of the longest side away, make one with Blender's Decimate"
 
 
 class RetopologizeProperties(ToolProperties):
@@ -57,6 +62,7 @@ class RetopologizeProperties(ToolProperties):
         default=True,
         options={"SKIP_SAVE"},
     )
+    decimate_far: BoolProperty(name="Decimate If Far", description=_IF_FAR, options={"SKIP_SAVE"})
     model: StringProperty(
         name="Model",
         description="Name or folder of the model; empty: the first that follows surfaces",
@@ -87,6 +93,7 @@ class RetopologizeProperties(ToolProperties):
 
 class MESHGPT_PG_retopologize(RetopologizeProperties, bpy.types.PropertyGroup):
     random_seed: BoolProperty(name="New Seed", description="Use a new seed for each job", default=True)
+    decimate_far: BoolProperty(name="Decimate If Far", description=_IF_FAR, default=True)
     hide_source: BoolProperty(name="Hide Source", description="Hide the sources, which the results cover", default=True)
 
 
@@ -102,7 +109,7 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
         *("faces", "count", "attempts", "seed", "prompt", "temperature", "top_p", "guidance", "model"),
         "snap",
     )
-    built = ("keep_materials", "transfer_uvs", "transfer_groups", "hide_source")
+    built = ("decimate_far", "keep_materials", "transfer_uvs", "transfer_groups", "hide_source")
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -142,10 +149,12 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
         made, notes = [], []
         meshes = sorted(job.meshes, key=lambda mesh: mesh.row)
+        if self.decimate_far:
+            meshes = list(self._near(context, meshes))
         shared: dict[tuple, bpy.types.Object] = {}
         for source, number in self.state:
             for mesh in meshes:
-                if mesh.row // (self.count * self.attempts) == number:
+                if self._number(mesh) == number:
                     made.append(self._build(context, source, mesh, notes))
                     if source.data is not None:
                         _share(made[-1], shared.setdefault((source.data, mesh.row), made[-1]))
@@ -154,6 +163,26 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
             if source.object is not None and context.view_layer.objects.get(source.name) == source.object:
                 source.object.hide_set(True)
         return self._tell(made, meshes, notes)
+
+    def _number(self, mesh: jobs.ResultMesh) -> int:
+        """Which mesh of the request a result is of."""
+        return mesh.row // (self.count * self.attempts)
+
+    def _near(self, context: bpy.types.Context, meshes: list[jobs.ResultMesh]) -> Iterator[jobs.ResultMesh]:
+        """The meshes that follow their source; in the place of the first of the others what Decimate makes of it."""
+        done = set()
+        for mesh in meshes:
+            number, far = self._number(mesh), mesh.provenance["mean_error_share"]
+            source = next(source for source, own in self.state if own == number)
+            if far <= FAR or len(source.faces) > LARGEST:
+                yield mesh
+            elif number not in done:
+                done.add(number)
+                seen = TriangleMesh(**source.seen())
+                made = decimate.decimated(context, seen, self.faces)
+                found = decimate.difference(seen, made) | {"faces_out": len(made.faces), "ended": True}
+                about = mesh.provenance | found | {"decimated": True, "model_error_share": far}
+                yield replace(mesh, vertices=made.vertices, faces=made.faces, ended=True, provenance=about)
 
     def _build(
         self, context: bpy.types.Context, source: mesh_io.SourceMesh, mesh: jobs.ResultMesh, notes: list[str]
@@ -178,11 +207,14 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
         far = found["mean_error_share"] > FAR
         if far:
             parts.append(rpt_(ADVICE))
+        replaced = [found for obj in made if (found := provenance.read(obj)).get("decimated")]
+        if replaced:
+            parts.append(provenance.decimated(max(replaced, key=lambda found: found["model_error_share"])))
         cut = sum(not mesh.ended for mesh in meshes)
         if cut:
             parts.append(rpt_("{count} incomplete: the model did not end them").format(count=cut))
         parts += dict.fromkeys(notes)
-        self.report({"WARNING"} if far or cut or notes else {"INFO"}, "; ".join(parts))
+        self.report({"WARNING"} if far or cut or notes or replaced else {"INFO"}, "; ".join(parts))
         return {"FINISHED"}
 
 

@@ -85,7 +85,7 @@ class MESHGPT_PT_retopologize(_ClosedPanel, bpy.types.Panel):
         for name in ("keep_materials", "transfer_uvs", "transfer_groups"):
             column.prop(settings, name)
         column = _column(layout)
-        for name in ("snap", "hide_source"):
+        for name in ("decimate_far", "snap", "hide_source"):
             column.prop(settings, name)
         draw_action(layout, context, "meshgpt.retopologize", icon="MOD_REMESH")
         found = provenance.read(obj)
@@ -147,7 +147,8 @@ def _draw_completed(
 
 
 def _draw_retopologized(layout: bpy.types.UILayout, context: bpy.types.Context, found: dict[str, Any]) -> None:
-    _draw_lines(layout, context, [provenance.faces(found), provenance.distance(found)])
+    lines = [provenance.faces(found), provenance.distance(found)]
+    _draw_lines(layout, context, lines + ([provenance.decimated(found)] if found.get("decimated") else []))
     if found["mean_error_share"] > FAR:
         text = iface_("More than {share} away: {advice}").format(share=f"{FAR:.0%}", advice=iface_(ADVICE))
         wrapped(layout, context, text, icon="ERROR")

@@ -4,11 +4,12 @@
 
 import bpy
 import numpy as np
-from _blender import MODEL, done, names, refused
-from _retopology import OPTIONS, activate, begin, corners, retopologize, see
+from _blender import MODEL, done, names, part, refused
+from _retopology import OPTIONS, activate, begin, corners, outwards, retopologize, see
 from mathutils import Matrix
 
 cone, cube = begin()
+FAR, provenance = part("operators.retopologize").FAR, part("provenance")
 light = bpy.data.objects.new("Light", bpy.data.lights.new("Light", "POINT"))
 bpy.context.collection.objects.link(light)
 shown = bpy.data.objects.new("Shown", None)
@@ -101,6 +102,29 @@ bpy.ops.ed.undo_push(message="MeshGPT")
 assert len(bpy.data.objects) == count + 2
 bpy.ops.ed.undo()
 assert len(bpy.data.objects) == count
+
+# Where the model misses the surface Decimate can take its place: once a source, in the same room, and said as such.
+bpy.ops.mesh.primitive_uv_sphere_add(segments=48, ring_count=24, location=(3, 4, 5))
+ball = bpy.context.active_object
+ball.scale = (-1, 2, 3)
+ball.data.materials.append(wood)
+activate(ball)
+(plain,) = retopologize(seed=2)
+far = provenance.read(plain)
+assert far["mean_error_share"] > FAR and "decimated" not in far and len(plain.data.polygons) <= 40
+activate(ball)
+(made,) = retopologize(seed=2, faces=200, count=2, decimate_far=True)
+found = provenance.read(made)
+assert found["decimated"] and found["ended"] and found["mean_error_share"] < 0.01 < FAR < found["model_error_share"]
+assert 190 <= found["faces_out"] == len(made.data.polygons) <= 200 and found["faces_in"] == 2 * 48 * 23
+assert made.matrix_world == ball.matrix_world and made.data.materials[:] == [wood] and outwards(made) == 1.0
+np.testing.assert_allclose(np.ptp(corners(made), axis=0), np.ptp(corners(ball), axis=0), rtol=0.05)
+assert set(bpy.data.meshes) == {obj.data for obj in bpy.data.objects if obj.type == "MESH"}
+largest, part("operators.retopologize").LARGEST = part("operators.retopologize").LARGEST, 100
+activate(ball)
+(made,) = retopologize(seed=2, decimate_far=True)
+part("operators.retopologize").LARGEST = largest
+assert "decimated" not in provenance.read(made)
 
 # A file that is dropped into the viewport is imported by Blender, then retopologized.
 cube = bpy.data.objects["Crate"]

@@ -8,6 +8,7 @@ import json
 import struct
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,13 @@ def test_it_writes_a_few_meshes_on_a_processor_and_fewer_beside_a_gpu(monkeypatc
         ]
         assert [writing_device(model, "cpu", count) for count in (0, 1, 32, 33)] == ["cpu", "numpy", "numpy", "cpu"]
         assert writing_device(model, "cuda", 1) == "cuda" and writing_device(autoencoder, "auto", 1) is None
+
+
+@pytest.mark.parametrize("missing", ["torch", "safetensors", "einops"])
+def test_it_writes_any_number_of_meshes_where_pytorch_lacks_a_package(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Python of the system may have PyTorch, but not all that the model needs with it."""
+    monkeypatch.setattr(checkpoint, "find_spec", lambda name: None if name == missing else find_spec(name))
+    assert writing_device(find_checkpoint(), "auto", 1000) == writing_device(find_checkpoint(), "cpu", 0) == "numpy"
+    assert writing_device(find_checkpoint(), "cuda", 1000) == "cuda"

@@ -30,8 +30,8 @@ def writing_device(path: Path, device: str, meshes: int) -> str | None:
     """The device on which the model in a folder writes so many meshes best, of those that `device` leaves open; None:
     the best that PyTorch has. "auto" leaves all open, "cpu" both ways to use the processor.
 
-    Without PyTorch and its packages it is NumPy's, if the model can be written with that; so it is for a few meshes, which come sooner
-    that way and on a processor faster.
+    Without PyTorch and its packages it is NumPy's, if the model can be written with that; so it is for a few meshes,
+    which come sooner that way and on a processor faster.
     """
     if device in ("auto", "cpu") and writes(read_config(path)) and (not _has_torch() or _few(meshes, device)):
         return "numpy"

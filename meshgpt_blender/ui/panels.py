@@ -212,6 +212,9 @@ def _draw_made(layout: bpy.types.UILayout, obj: bpy.types.Object, found: dict) -
         pair(column, "Asked For", str(found["faces"]))
     if found.get("source"):
         pair(column, "Source", found["source"])
+    if found.get("decimated"):
+        pair(column, "Made By", iface_("Decimate"))
+        return
     pair(column, "Model", provenance.model_name(found))
     for name, setting in (("Seed", "seed"), ("Variation", "temperature"), ("Top P", "top_p"), ("Guidance", "guidance")):
         if found.get(setting) is not None:

@@ -33,7 +33,9 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def model_name(found: dict[str, Any]) -> str:
-    """The model that made it, without the folder it was in."""
+    """The model that made it, without the folder it was in; Decimate where that took its place."""
+    if found.get("decimated"):
+        return iface_("Decimate")
     return Path(str(found.get("model") or "")).name
 
 

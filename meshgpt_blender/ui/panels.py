@@ -213,7 +213,7 @@ def _draw_made(layout: bpy.types.UILayout, obj: bpy.types.Object, found: dict) -
     if found.get("source"):
         pair(column, "Source", found["source"])
     if found.get("decimated"):
-        pair(column, "Made By", iface_("Decimate"))
+        pair(column, "Made By", provenance.model_name(found))
         return
     pair(column, "Model", provenance.model_name(found))
     for name, setting in (("Seed", "seed"), ("Variation", "temperature"), ("Top P", "top_p"), ("Guidance", "guidance")):

@@ -15,12 +15,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .card import model_card
 from .checks import check_type
+from .environment import has_torch
 from .errors import MeshGPTError
 from .model_files import COPY_AGAIN, FORMAT, HINT, VOCABULARY, of_model, read_config, read_labels
 from .model_list import find_checkpoint
@@ -221,18 +221,22 @@ class Checkpoint:
                 on_face(event)
         if best_of == 1:
             return [meshes[row] for row in sorted(meshes)]
-        asked = {name: settings[name] for name in ("category", "points", "kept") if name in settings}
+        asked = {name: settings[name] for name in ("category", "points", "kept", "close") if name in settings}
         groups: dict[int, list[GeneratedMesh]] = {}
         for row in sorted(meshes):
             groups.setdefault(row // best_of, []).append(meshes[row])
         return [self.best(group, faces, **asked) for group in groups.values()]
 
-    def best(self, meshes: Sequence[GeneratedMesh], faces: int | None = None, **asked: Any) -> GeneratedMesh:
-        """The best of several meshes that were generated with these wishes (`ranking.best`)."""
+    def best(
+        self, meshes: Sequence[GeneratedMesh], faces: int | None = None, *, close: bool | None = None, **asked: Any
+    ) -> GeneratedMesh:
+        """The best of several meshes that were generated with these wishes (`ranking.best`). close: as for `stream`;
+        where holes may be, they count for nothing.
+        """
         from .ranking import best
 
         within = min(faces or 0, self._generator().config.max_faces)
-        return best(meshes, self._log_p(meshes, faces=within, **asked), within)
+        return best(meshes, self._log_p(meshes, faces=within, **asked), within, close is not False)
 
     def _sampler(
         self,
@@ -303,10 +307,10 @@ def _known_to(model: MeshTransformer, asked: dict[str, Any]) -> dict[str, Any]:
 
 def load_checkpoint(path_or_name: str | Path | None = None, device: str | None = None) -> Checkpoint:
     """Load a checkpoint by path or name (None: the default model) onto a device (None: MESHGPT_DEVICE, else the
-    best). The device "numpy" writes without PyTorch (`light`); it is the best where PyTorch is not installed.
+    best). The device "numpy" writes without PyTorch (`light`); it is the best where that or its packages are missing.
     """
     device = device or os.environ.get("MESHGPT_DEVICE")
-    if device == "numpy" or device in (None, "", "auto", "cpu") and find_spec("torch") is None:
+    if device == "numpy" or device in (None, "", "auto", "cpu") and not has_torch():
         from .light.checkpoint import load_light
 
         return load_light(find_checkpoint(path_or_name))

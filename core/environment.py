@@ -21,6 +21,11 @@ TRAINING = ("accelerate", "tqdm")  # what training needs besides
 AUTOENCODER = ("torch_geometric", "vector_quantize_pytorch")  # what encoding with an autoencoder needs besides
 
 
+def has_torch() -> bool:
+    """Whether PyTorch is there with all that it needs to write: a Python of the system may have it alone."""
+    return all(find_spec(package) for package in NEEDED)
+
+
 def default_threads() -> int:
     """Threads for the model: all cores but one, which stays with Blender; small models gain nothing beyond eight."""
     return int(os.environ.get("OMP_NUM_THREADS") or min(8, max(1, (os.cpu_count() or 2) - 1)))

@@ -125,7 +125,7 @@ class Operations:
     ) -> None:
         row, mesh = candidates[0]
         if len(candidates) > 1:
-            mesh = checkpoint.best([mesh for _, mesh in candidates], wish.get("faces"))
+            mesh = checkpoint.best([mesh for _, mesh in candidates], wish.get("faces"), close=wish.get("close"))
             row = next(row for row, other in candidates if other is mesh)
         about = {"job": "generate", **mesh.provenance(), "model": _name(checkpoint)}
         if best_of > 1:

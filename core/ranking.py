@@ -16,15 +16,18 @@ _OPEN = 10.0  # what it costs if all edges have one face only
 _MISSED = 2.0  # what it costs to be as far from the face count that was asked for as that is from 0
 
 
-def best(meshes: Sequence[GeneratedMesh], log_p: Sequence[float], faces: int | None = None) -> GeneratedMesh:
-    """The best of several meshes. log_p: of each, see `log_likelihoods`; faces: how many were asked for. Meshes that a
-    limit cut off come last.
+def best(
+    meshes: Sequence[GeneratedMesh], log_p: Sequence[float], faces: int | None = None, close: bool = True
+) -> GeneratedMesh:
+    """The best of several meshes. log_p: of each, see `log_likelihoods`; faces: how many were asked for; close: whether
+    open edges are holes, and not the rims of cloth and leaves. Meshes that a limit cut off come last.
     """
+    open_ = _OPEN if close else 0.0
 
     def worth(pair: tuple[GeneratedMesh, float]) -> tuple[bool, float]:
         mesh, likely = pair
         missed = abs(len(mesh.faces) / faces - 1) if faces else 0.0
-        return mesh.ended, likely - _OPEN * mesh.report().open_edge_share - _MISSED * missed
+        return mesh.ended, likely - open_ * mesh.report().open_edge_share - _MISSED * missed
 
     return max(zip(meshes, log_p, strict=True), key=worth)[0]
 

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..checkpoint import Checkpoint
-from ..environment import NEEDED
+from ..environment import has_torch
 from ..errors import MeshGPTError
 from ..events import GeneratedMesh
 from ..model_files import read_config, read_labels
@@ -33,14 +32,9 @@ def writing_device(path: Path, device: str, meshes: int) -> str | None:
     Without PyTorch and its packages it is NumPy's, if the model can be written with that; so it is for a few meshes,
     which come sooner that way and on a processor faster.
     """
-    if device in ("auto", "cpu") and writes(read_config(path)) and (not _has_torch() or _few(meshes, device)):
+    if device in ("auto", "cpu") and writes(read_config(path)) and (not has_torch() or _few(meshes, device)):
         return "numpy"
     return None if device == "auto" else device
-
-
-def _has_torch() -> bool:
-    """Whether PyTorch is there with all that it needs to write: a Python of the system may have it alone."""
-    return all(find_spec(package) for package in NEEDED)
 
 
 def _few(meshes: int, device: str) -> bool:

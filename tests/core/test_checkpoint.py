@@ -194,6 +194,7 @@ def test_the_best_of_several_is_the_one_that_fits_its_prompt() -> None:
     )
     assert torn.report().open_edge_share > 0 == meshes[3].report().open_edge_share
     assert best([torn, meshes[3]], [-1.0, -1.1]) is meshes[3] and best([torn, meshes[3]], [-1.0, -9.0]) is torn
+    assert best([torn, meshes[3]], [-1.0, -1.1], close=False) is torn  # where holes may be, they are no fault
     assert best(meshes[:2], [-1.0, -1.1], len(meshes[1].faces)) is meshes[1] is not best(meshes[:2], [-1.0, -1.1])
     wild = {"temperature": 3.0, "top_p": 1.0, "guidance": 0.0, "max_faces": 14}
     singles = [checkpoint.generate(NAMES[3], seed=seed, **wild)[0] for seed in range(5, 9)]

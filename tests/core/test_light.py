@@ -18,7 +18,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.checkpoint import Checkpoint
+from core.checkpoint import Checkpoint, load_checkpoint
 from core.completion import Kept
 from core.errors import MeshGPTError
 from core.events import FaceEvent, MeshEvent
@@ -248,6 +248,7 @@ def test_it_writes_any_number_of_meshes_where_pytorch_lacks_a_package(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A Python of the system may have PyTorch, but not all that the model needs with it."""
-    monkeypatch.setattr(checkpoint, "find_spec", lambda name: None if name == missing else find_spec(name))
+    monkeypatch.setattr("core.environment.find_spec", lambda name: None if name == missing else find_spec(name))
     assert writing_device(find_checkpoint(), "auto", 1000) == writing_device(find_checkpoint(), "cpu", 0) == "numpy"
     assert writing_device(find_checkpoint(), "cuda", 1000) == "cuda"
+    assert load_checkpoint(device="cpu").device == "numpy"

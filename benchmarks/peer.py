@@ -95,6 +95,36 @@ def _adjacency() -> Iterator[Row]:
             lambda f=faces: face_adjacency(f), lambda o=other: derive_face_edges_from_faces(o, include_self=False)
         )
         yield Row(f"face adjacency, {many}", 1e3 * ours, "ms", theirs / ours, "meshgpt-pytorch")
+        if len(faces) > 3000:
+            ours = _peak_memory("face_adjacency(faces)", around, tube)
+            theirs = _peak_memory("derive_face_edges_from_faces(torch.from_numpy(faces)[None])", around, tube)
+            yield Row("... memory that takes", ours, "MiB", theirs / ours, "meshgpt-pytorch")
+
+
+def _peak_memory(job: str, around: int, tube: int) -> float:
+    """MiB by which a job on the faces of a torus raises the memory of a process of its own, which has done it for a
+    small one; Linux.
+    """
+    code = f"""
+{_STUB}
+import torch
+from meshgpt_pytorch.data import derive_face_edges_from_faces
+from benchmarks.meshes import torus
+from core.mesh import face_adjacency
+
+def kilobytes(name):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
+
+faces = torus(10, 5).faces
+{job}
+faces = torus({around}, {tube}).faces
+open("/proc/self/clear_refs", "w").write("5")  # the peak from now on
+before = kilobytes("VmRSS")
+{job}
+print((kilobytes("VmHWM") - before) / 1024)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, check=True)
+    return max(float(done.stdout), 0.1)
 
 
 def _autoencoders() -> Iterator[Row]:
@@ -130,6 +160,7 @@ def _transformers() -> Iterator[Row]:
     import torch
     from meshgpt_pytorch import MeshAutoencoder as PeerAutoencoder
     from meshgpt_pytorch import MeshTransformer as PeerTransformer
+    from torch.utils.flop_counter import FlopCounterMode
 
     from core import MeshTransformer, load_checkpoint
     from core.data.procedural import procedural_meshes
@@ -197,7 +228,21 @@ def _transformers() -> Iterator[Row]:
     trained.compile_parts()
     for _ in range(WARM_UP):
         train(trained, lambda: in_half(trained))
-    yield row("... the bundled one compiled", trained)
+    found = row("... the bundled one compiled", trained)
+    yield found
+    fresh = MeshTransformer(tokenizer, config=ours.transformer.config)  # compiled kernels are not counted
+    with FlopCounterMode(display=False) as counter:
+        train(fresh, lambda: fresh(codes))
+    done = counter.get_total_flops() * found.value / faces
+    yield Row("... of what matrices can do in bfloat16", 100 * done / _matrix_flops(torch.bfloat16), "%")
+
+
+def _matrix_flops(dtype: Any) -> float:
+    """Floating-point operations a second in a product of large matrices."""
+    import torch
+
+    a, b = torch.randn(2, 2048, 2048).to(dtype)
+    return 2 * 2048**3 / side_by_side(lambda: a @ b)[0]
 
 
 def _never_ends(logits: Any, **options: Any) -> Any:

@@ -87,8 +87,9 @@ class MeshTransformer(nn.Module):
     def compile_parts(self) -> None:
         """Compile what training spends its time in; needs a C++ compiler.
 
-        Part by part: fused into one, the parts of the head compute each other's results again and again. What gathers
-        from points stays as it is: compiled, the gradient of its maximum is not a number in bfloat16.
+        Part by part: fused into one, the parts of the head compute each other's results again and again. Two stay as
+        they are: what edges add to the pointer takes several times as long compiled (docs/PERFORMANCE.md), and what
+        gathers from points has a gradient then that is not a number in bfloat16.
         """
         # All blocks share one cache of compiled variants: training and validating, at lengths that differ and do not.
         settings = torch._dynamo.config
@@ -101,7 +102,9 @@ class MeshTransformer(nn.Module):
             self.neighbours.compile()
         head = self.head
         if isinstance(head, CopyHead):
-            head.edge_bias, head.copied = torch.compile(head.edge_bias), torch.compile(head.copied)
+            head.copied = torch.compile(head.copied)
+        if isinstance(head.codes, MLPCodes):
+            head.codes.nll = torch.compile(head.codes.nll)
 
     def _build_head(self, sizes: Sequence[int]) -> CopyHead | PlainHead:
         config = self.config

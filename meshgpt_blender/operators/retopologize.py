@@ -169,19 +169,28 @@ class MESHGPT_OT_retopologize(RetopologizeProperties, SourceOperator, bpy.types.
         return mesh.row // (self.count * self.attempts)
 
     def _near(self, context: bpy.types.Context, meshes: list[jobs.ResultMesh]) -> Iterator[jobs.ResultMesh]:
-        """The meshes that follow their source; in the place of the first of the others what Decimate makes of it."""
-        done = set()
+        """The meshes that follow their source; in the place of the first of the others what Decimate makes of it, where
+        that is nearer.
+        """
+        found: dict[int, tuple[TriangleMesh, dict[str, float]]] = {}  # of each source, what Decimate made
+        replaced = set()
         for mesh in meshes:
             number, far = self._number(mesh), mesh.provenance["mean_error_share"]
             source = next(source for source, own in self.state if own == number)
             if far <= FAR or len(source.faces) > LARGEST:
                 yield mesh
-            elif number not in done:
-                done.add(number)
+                continue
+            if number not in found:
                 seen = TriangleMesh(**source.seen())
                 made = decimate.decimated(context, seen, self.faces)
-                found = decimate.difference(seen, made) | {"faces_out": len(made.faces), "ended": True}
-                about = mesh.provenance | found | {"decimated": True, "model_error_share": far}
+                found[number] = made, decimate.difference(seen, made)
+            made, difference = found[number]
+            if difference["mean_error_share"] >= far:
+                yield mesh
+            elif number not in replaced:
+                replaced.add(number)
+                about = mesh.provenance | difference | {"faces_out": len(made.faces), "ended": True}
+                about |= {"decimated": True, "model_error_share": far}
                 yield replace(mesh, vertices=made.vertices, faces=made.faces, ended=True, provenance=about)
 
     def _build(

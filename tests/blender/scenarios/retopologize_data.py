@@ -120,6 +120,11 @@ assert 190 <= found["faces_out"] == len(made.data.polygons) <= 200 and found["fa
 assert made.matrix_world == ball.matrix_world and made.data.materials[:] == [wood] and outwards(made) == 1.0
 np.testing.assert_allclose(np.ptp(corners(made), axis=0), np.ptp(corners(ball), axis=0), rtol=0.05)
 assert set(bpy.data.meshes) == {obj.data for obj in bpy.data.objects if obj.type == "MESH"}
+measure, part("decimate").difference = part("decimate").difference, lambda *meshes: {"mean_error_share": 1.0}
+activate(ball)
+(made,) = retopologize(seed=2, decimate_far=True)
+part("decimate").difference = measure
+assert "decimated" not in provenance.read(made), "a mesh that lies still farther took the place of the model's"
 largest, part("operators.retopologize").LARGEST = part("operators.retopologize").LARGEST, 100
 activate(ball)
 (made,) = retopologize(seed=2, decimate_far=True)

@@ -41,9 +41,7 @@ class Retopology:
         return {
             "faces": len(self.mesh.faces),
             "ended": self.made.ended,
-            "mean_error_share": self.difference.mean / self.longest_side,
-            "max_error_share": self.difference.largest / self.longest_side,
-            "normal_consistency": self.difference.normal_consistency,
+            **self.difference.shares(self.longest_side),
         }
 
 

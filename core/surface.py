@@ -53,6 +53,14 @@ class SurfaceDifference:
     largest: float
     normal_consistency: float
 
+    def shares(self, longest_side: float) -> dict[str, float]:
+        """As plain values, distances as shares of a mesh's longest side."""
+        return {
+            "mean_error_share": self.mean / longest_side,
+            "max_error_share": self.largest / longest_side,
+            "normal_consistency": self.normal_consistency,
+        }
+
 
 def compare_surfaces(first: TriangleMesh, second: TriangleMesh, samples: int = SAMPLES) -> SurfaceDifference:
     """Measured exactly from `samples` evenly drawn points (always the same ones) and from up to as many vertices of

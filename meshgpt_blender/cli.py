@@ -16,7 +16,7 @@ from typing import Any
 import bpy
 
 from ..core.errors import Cancelled, MeshGPTError
-from . import api, jobs, mesh_files, runtime
+from . import api, jobs, mesh_files, provenance, runtime
 
 COMMAND = "meshgpt"
 DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
@@ -212,6 +212,8 @@ def _describe(obj: bpy.types.Object) -> str:
         parts.append(f"seed {found['seed']}")
     if found.get("triangle_accuracy") is not None:
         parts.append(f"{found['triangle_accuracy']:.1%} of the triangles kept")
+    if found.get("decimated"):
+        parts.append(provenance.decimated(found))
     if not found.get("ended", True):
         parts.append("incomplete")
     return f"{obj.name}: {', '.join(parts)}"

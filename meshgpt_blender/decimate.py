@@ -33,10 +33,5 @@ def decimated(context: bpy.types.Context, mesh: TriangleMesh, faces: int) -> Tri
 
 def difference(source: TriangleMesh, mesh: TriangleMesh) -> dict[str, float]:
     """How far a mesh lies from its source, in the fields and the terms of the worker's results."""
-    found, (low, high) = compare_surfaces(source, mesh), source.bounds()
-    side = float((high - low).max())
-    return {
-        "mean_error_share": found.mean / side,
-        "max_error_share": found.largest / side,
-        "normal_consistency": found.normal_consistency,
-    }
+    low, high = source.bounds()
+    return compare_surfaces(source, mesh).shares(float((high - low).max()))

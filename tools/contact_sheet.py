@@ -122,13 +122,7 @@ def sheet_of_retopology(checkpoint: Checkpoint, paths: Sequence[Path], counts: S
             theirs = decimated(source, len(ours.mesh.faces))
             add_mesh(theirs, 1 + 2 * number, row)
             add_mesh(ours.mesh, 2 + 2 * number, row)
-            difference = compare_surfaces(source, theirs)
-            other = {
-                "faces": len(theirs.faces),
-                "mean_error_share": difference.mean / side,
-                "max_error_share": difference.largest / side,
-                "normal_consistency": difference.normal_consistency,
-            }
+            other = {"faces": len(theirs.faces), **compare_surfaces(source, theirs).shares(side)}
             print(json.dumps({"file": path.name, "asked": faces, "model": ours.as_dict(), "decimate": other}))
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import bpy
-from _blender import MODEL, done, enable, part
+from _blender import ABLE_MODEL, MODEL, done, enable, part
 
 enable()
 cli = part("cli")
@@ -66,6 +66,15 @@ for suffix in part("mesh_files").EXPORTERS:
     assert all(abs(a - b) < 0.05 for a, b in zip(size(), (1, 2, 4), strict=True)), (suffix, size())
     assert min((objects[0].matrix_world @ vertex.co).z for vertex in objects[0].data.vertices) > -0.05, suffix
 assert model("reconstruct", folder / "box.obj", "-o", folder / "UPPER.GLB")
+
+# Where the model's mesh lies far from the surface, as the tiny one's does, Decimate's takes its place if it is asked to.
+far = ("retopologize", folder / "box.obj", "--model", ABLE_MODEL, "--faces", 12, "-o", folder / "light.obj")
+code, out, err = run(*far)
+assert code == 0 and "made by Decimate" not in out, (out, err)
+code, out, err = run(*far, "--decimate-far")
+assert code == 0 and "Retopologized: 12 faces" in out and "made by Decimate" in out, (out, err)
+part("mesh_files").read(folder / "light.obj")
+assert size() == [1, 2, 4], size()
 
 table = folder / "table.obj"
 lines = model("generate", "table", "--count", 2, "--seed", 1, "-o", table)

@@ -67,7 +67,7 @@ for suffix in part("mesh_files").EXPORTERS:
     assert min((objects[0].matrix_world @ vertex.co).z for vertex in objects[0].data.vertices) > -0.05, suffix
 assert model("reconstruct", folder / "box.obj", "-o", folder / "UPPER.GLB")
 
-# Where the model's mesh lies far from the surface, as the tiny one's does, Decimate's takes its place if it is asked to.
+# Where the model's mesh lies far from the surface, as the tiny one's does, Decimate's takes its place if asked to.
 far = ("retopologize", folder / "box.obj", "--model", ABLE_MODEL, "--faces", 12, "-o", folder / "light.obj")
 code, out, err = run(*far)
 assert code == 0 and "made by Decimate" not in out, (out, err)

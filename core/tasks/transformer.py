@@ -54,7 +54,7 @@ class TransformerTaskConfig:
     drop_word: float = 0.1  # of the meaning of known words: they are seen by their n-grams only
     categories: bool = False  # learn the categories of the data as a condition
     drop_category: float = 0.5  # of the category
-    points: int = 512  # points of a point cloud, where the model has that condition
+    points: int = 1024  # points of a point cloud, where the model has that condition
     drop_points: float = 0.7  # of the point cloud
     drop_beside_points: float = 0.5  # of the prompt of a mesh whose point cloud is given
     point_noise: float = 0.01  # most that points are moved, standard deviation in lattice units (the box is 2 wide)

@@ -44,6 +44,7 @@ class TransformerTaskConfig:
     model: TransformerConfig = field(default_factory=TransformerConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     faces_per_batch: int = 1536  # padding included
+    passes: int = 1  # through the data in an epoch; several for large batches, which few meshes of a length do not fill
     balance: float = 0.5  # 0: take part as often as there are meshes; 1: head nouns alike
     common: int = 10  # meshes of a head noun from which on they take part less often
     long: int = 100  # faces from which on a mesh takes part less often
@@ -63,7 +64,7 @@ class TransformerTaskConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        need_at_least(1, self, "faces_per_batch", "common", "long", "points")
+        need_at_least(1, self, "faces_per_batch", "passes", "common", "long", "points")
         need_at_least(0, self, "balance", "seed", "derived", "point_noise")
         need_shares(self, "drop_prompt", "drop_count", "drop_word", "drop_category", "drop_points", "keep")
         need_shares(self, "max_lost", "drop_beside_points")
@@ -132,8 +133,8 @@ class TransformerTask:
             return epoch_batches(self._validation_buckets, self.config.faces_per_batch, None)
         if self._epoch is None or self._epoch[0] != epoch:
             rng = np.random.default_rng((self.config.seed, epoch))
-            present = rng.random(len(self._shares)) < self._shares
-            buckets = {edge: [i for i in members if present[i]] for edge, members in self._buckets.items()}
+            times = (rng.random((self.config.passes, len(self._shares))) < self._shares).sum(axis=0)
+            buckets = {edge: np.repeat(members, times[members]).tolist() for edge, members in self._buckets.items()}
             buckets = {edge: members for edge, members in buckets.items() if members}
             self._epoch = (epoch, epoch_batches(buckets, self.config.faces_per_batch, rng))
         return self._epoch[1]

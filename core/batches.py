@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -108,3 +109,4 @@ def _left_to_the_trainer(_: int) -> None:
     """Ctrl-C and SIGTERM may reach all processes of a group; the step that is to be finished needs its batches."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
+    gc.freeze()  # what was inherited stays: its memory is shared, and what lies on a GPU is not this process's to free

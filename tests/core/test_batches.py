@@ -67,6 +67,23 @@ def test_losses_are_the_same_with_loaders_also_after_a_stop_within_an_epoch(
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("kind", ["transformer", "autoencoder"])
+def test_losses_are_alike_with_loaders_on_a_gpu(kind: str, tmp_path: Path) -> None:
+    """Alike, not the same: a GPU adds up in any order."""
+    for loaders in (0, 2):
+        run = trainer(kind, tmp_path / str(loaders), device="cuda", loaders=loaders, muon=False)
+        run.run(progress=False)
+        with run._batches() as batches:
+            assert next(batches, None) is None  # all were trained on
+        with run.shares.ahead(0, 0, 1, loaders, pinned=True) as batches:
+            batch = next(batches).batch
+        assert (batch.codes if kind == "transformer" else batch.faces).is_pinned() == bool(loaders)
+    assert curve(tmp_path / "2") == pytest.approx(curve(tmp_path / "0"), rel=1e-3)
+    assert not multiprocessing.active_children()
+
+
 @dataclass
 class Numbers:
     """A task whose batches are their own places; one of them fails."""
@@ -117,8 +134,11 @@ def test_loaders_leave_the_random_numbers_of_the_run_alone() -> None:
 
 
 @needs_loaders
-def test_a_loss_that_is_not_finite_ends_the_loaders_and_saves_weights_that_are(tmp_path: Path) -> None:
-    run = trainer("transformer", tmp_path, loaders=2)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_a_loss_that_is_not_finite_ends_the_loaders_and_saves_weights_that_are(device: str, tmp_path: Path) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    run = trainer("transformer", tmp_path, loaders=2, device=device)
     loss = run.task.loss
 
     def spoiled(*arguments: Any) -> dict[str, torch.Tensor]:
@@ -129,7 +149,7 @@ def test_a_loss_that_is_not_finite_ends_the_loaders_and_saves_weights_that_are(t
     with pytest.raises(MeshGPTError, match="step 2"):
         run.run(progress=False)
     assert not multiprocessing.active_children()
-    again = trainer("transformer", tmp_path, loaders=2)
+    again = trainer("transformer", tmp_path, loaders=2, device=device)
     assert again.step == 2
     assert all(torch.isfinite(parameter).all() for parameter in again.model.parameters())
     again.run(progress=False)

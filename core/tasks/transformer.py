@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -78,6 +79,17 @@ class Batch:
     conditions: Conditions
     kept: Tensor  # int64 [B], how many faces at the beginning were given
 
+    def to(self, device: torch.device) -> Batch:
+        """There; a GPU is not waited for."""
+        no_wait = device.type == "cuda"
+        codes, lengths, kept = (t.to(device, non_blocking=no_wait) for t in (self.codes, self.lengths, self.kept))
+        return Batch(codes, lengths, self.conditions.to(device, no_wait), kept)
+
+    def pin_memory(self) -> Batch:
+        """In memory that a GPU copies from by itself; DataLoader calls this."""
+        codes, lengths, kept = map(Tensor.pin_memory, (self.codes, self.lengths, self.kept))
+        return Batch(codes, lengths, self.conditions.pin_memory(), kept)
+
 
 class TransformerTask:
     """A data set, a tokenizer and a transformer to train on them.
@@ -95,6 +107,8 @@ class TransformerTask:
     ) -> None:
         self.config = config = config or TransformerTaskConfig()
         self.tokenizer = tokenizer
+        # A learned tokenizer goes where the model goes; what prepares batches stays on the processor.
+        self._encoder = copy.deepcopy(tokenizer).cpu() if isinstance(tokenizer, nn.Module) else tokenizer
         self.dataset = dataset.filtered(config.model.max_faces).fitting(tokenizer.levels, config.max_lost)
         self.train, self.validation = self.dataset.split(config.validation_fraction)
         torch.manual_seed(config.seed)
@@ -167,7 +181,7 @@ class TransformerTask:
     def _plain(self, sample: Sample) -> _Drawn:
         """A validation mesh: as it is, with prompt, face count and category."""
         mesh = sample.mesh.quantised(self.tokenizer.levels)
-        codes = self.tokenizer.encode(mesh)
+        codes = self._encoder.encode(mesh)
         return _Drawn(codes, 0, sample.label, True, float(len(codes)), self._known(sample.category), None)
 
     def _drawn(self, sample: Sample, rng: np.random.Generator) -> _Drawn:
@@ -176,7 +190,7 @@ class TransformerTask:
         mesh = augment(sample.mesh, rng, config.augment, self.tokenizer.levels)
         prompt, known = _draw_prompt(sample, rng), rng.random() >= config.drop_word
         no_prompt, no_count = rng.random(2) < (config.drop_prompt, config.drop_count)
-        codes, kept, category, points = self.tokenizer.encode(mesh), 0, "", None
+        codes, kept, category, points = self._encoder.encode(mesh), 0, "", None
         faces = 0.0 if no_count else float(len(codes))
         # What a model does not have draws no numbers, so that others keep theirs.
         if self.model.vocabulary.categories and rng.random() >= config.drop_category:
@@ -201,9 +215,8 @@ class TransformerTask:
         return category if category in self.model.vocabulary.categories else ""
 
     def _nll(self, batch: Batch) -> Tensor:
-        device = next(self.model.parameters()).device
-        codes, lengths, kept = (tensor.to(device) for tensor in (batch.codes, batch.lengths, batch.kept))
-        return self.model.nll(codes, lengths, batch.conditions.to(device), kept)
+        batch = batch.to(next(self.model.parameters()).device)
+        return self.model.nll(batch.codes, batch.lengths, batch.conditions, batch.kept)
 
     def size(self, batch: Batch) -> tuple[float, ...]:
         """Faces that the model has to write."""

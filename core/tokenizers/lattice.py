@@ -76,9 +76,12 @@ class LatticeTokenizer:
         codes = []
         for level in self.splits:
             cell = [size // factor for size, factor in zip(cell, level, strict=True)]
-            z, y, x = (r // size for r, size in zip(rest, cell, strict=True))
-            rest = [r % size for r, size in zip(rest, cell, strict=True)]
-            codes.append((z * level[1] + y) * level[2] + x)
+            code = 0 * rest[0]
+            for axis, (factor, size) in enumerate(zip(level, cell, strict=True)):
+                if factor > 1:  # one that refines nothing has no digit
+                    code = code * factor + rest[axis] // size
+                    rest[axis] = rest[axis] % size
+            codes.append(code)
         return codes
 
     def lattice_positions(self, codes: Any) -> Any:

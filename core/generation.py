@@ -184,8 +184,8 @@ class Sampler:
         return torch.where(failed.repeat_interleave(len(p) // len(failed))[:, None], logits.softmax(dim=-1), p)
 
     def _may_name(self, is_new: Tensor) -> bool:
-        """Whether a new vertex may stand in some row. A look at is_new [B] would make a GPU wait; a CPU has the value at
-        hand, and saves the draw.
+        """Whether a new vertex may stand in some row. A look at is_new [B] would make a GPU wait; a CPU has the value
+        at hand, and saves the draw.
         """
         return self.device.type != "cpu" or bool(is_new.any())
 

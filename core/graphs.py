@@ -31,8 +31,8 @@ _FLAGS = 3  # numbers of a row that go to the device beside the random ones: fac
 class Homes:
     """The tensors that an object holds, and the objects and lists in it, each with the memory where it stays.
 
-    What is assigned anew is copied there by `put_back`, so that a graph that reads there finds it. Modules are left out,
-    and so are names with an underscore in front, which do not outlast an attempt.
+    What is assigned anew is copied there by `put_back`, so that a graph that reads there finds it. Modules are left
+    out, and so are names with an underscore in front, which do not outlast an attempt.
     """
 
     def __init__(self, owner: Any) -> None:
@@ -137,12 +137,17 @@ class GraphSampler(Sampler):
     def _attempt_face(self) -> Iterator[FaceEvent | MeshEvent]:
         if self.static:
             self._compact()
-            tried = [i for i, alive in enumerate(self.alive) if alive]
-            self._fill(tried)
-            self._replay()
+            self._capture()
         if not self.static:  # or not any more
             yield from super()._attempt_face()
             return
+        tried = [i for i, alive in enumerate(self.alive) if alive]
+        self._fill(tried)
+        graph = self._graphs.get(self._bucket)
+        if graph is None:
+            self._warm_up()
+        else:
+            graph.replay()
         result = self._result.cpu().numpy()
         kept, ended, triangles = result[:, 0] > 0, result[:, 1] > 0, result[:, 2:].reshape(-1, 3, 3)
         if any(ended[tried]):
@@ -177,49 +182,45 @@ class GraphSampler(Sampler):
         patience = self.config.attempts // 8 if self.config.temperature else 0
         self._host[:, -_FLAGS:] = 0.0  # a finished row writes where its mesh began
         for i in tried:
-            torch.rand(self._host.shape[1] - _FLAGS, generator=self.generators[self.rows[i]], out=self._host[i, :-_FLAGS])
+            torch.rand(
+                self._host.shape[1] - _FLAGS, generator=self.generators[self.rows[i]], out=self._host[i, :-_FLAGS]
+            )
         flags = [[self.face_counts[i], self.failures[i] > patience, 1] for i in tried]
         self._host[tried, -_FLAGS:] = torch.tensor(flags, dtype=torch.float32)
         self._inputs.copy_(self._host, non_blocking=True)
 
-    def _replay(self) -> None:
-        """Do the device's part: by itself the first time in a bucket, which warms up for the capture."""
-        graph = self._graphs.get(self._bucket)
-        if graph is None and self.captured and self._bucket in self._warm:
-            graph = self._capture()
-        if graph is not None:
-            graph.replay()
-        elif self.static:
-            self._run_once()
-            self._warm.add(self._bucket)
-
-    def _run_once(self) -> None:
-        if not self.captured:
-            self._homes_after(self._device_part())
+    def _warm_up(self) -> None:
+        """Do the device's part by itself, as has to be done once before it is captured."""
+        self._warm.add(self._bucket)
+        if self.device.type != "cuda":
+            self._run()
             return
-        side, here = torch.cuda.Stream(), torch.cuda.current_stream()
+        side, here = torch.cuda.Stream(self.device), torch.cuda.current_stream(self.device)
         side.wait_stream(here)
         with torch.cuda.stream(side):
-            self._homes_after(self._device_part())
+            self._run()
         here.wait_stream(side)
 
-    def _homes_after(self, result: Tensor) -> None:
-        self._result.copy_(result)
+    def _run(self) -> None:
+        self._result.copy_(self._device_part())
         self._homes.adopt()
         self._homes.put_back()
 
-    def _capture(self) -> torch.cuda.CUDAGraph | None:
-        """The graph of this bucket; None where there cannot be one, and from then on all goes as in Sampler."""
-        graph = torch.cuda.CUDAGraph()
+    def _capture(self) -> None:
+        """Record the graph of this bucket where it is time; where there cannot be one, from then on all goes as in
+        Sampler.
+        """
+        if not self.captured or self._bucket in self._graphs or self._bucket not in self._warm:
+            return
         try:
+            graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 self._result.copy_(self._device_part())
                 self._homes.put_back()
         except RuntimeError:
             self._give_up()
-            return None
+            return
         self._graphs[self._bucket], self._pool = graph, graph.pool()
-        return graph
 
     def _give_up(self) -> None:
         """Go on without graphs from where the last attempt ended; nothing that was recorded has run."""
@@ -241,8 +242,8 @@ class GraphSampler(Sampler):
     # -- the device ----------------------------------------------------------------------------------------------------
 
     def _write_face(self) -> Tensor:
-        """One face in every row, as `_attempt_face` of Sampler: whether it was kept, whether the mesh ended instead, and
-        its corners, float [B, 2 + 9]. Rows that have ended go on with it and keep nothing.
+        """One face in every row, as `_attempt_face` of Sampler: whether it was kept, whether the mesh ended instead,
+        and its corners, float [B, 2 + 9]. Rows that have ended go on with it and keep nothing.
         """
         uniform = self._inputs[:, :-_FLAGS].unflatten(1, (3, -1))
         counts, self._failed, alive = (self._inputs[:, column] for column in range(-_FLAGS, 0))

@@ -248,13 +248,13 @@ class Checkpoint:
         draft: Checkpoint | None,
     ) -> Any:
         """What draws these meshes; a draft guesses ahead for one."""
-        from .generation import Sampler
+        from .graphs import GraphSampler
         from .speculation import SpeculativeSampler
 
         model = self._generator()
         conditions = model.conditions(prompts, **asked)
         if draft is None:
-            return Sampler(model, conditions, seeds, settings, cap, prompts)
+            return GraphSampler(model, conditions, seeds, settings, cap, prompts)
         other = draft._generator()
         guess = other.conditions(prompts, **_known_to(other, asked))
         return SpeculativeSampler(model, conditions, other, guess, seeds[0], settings, cap, prompts[0])

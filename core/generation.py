@@ -136,12 +136,16 @@ class Sampler:
             rows = torch.arange(len(vertex), device=self.device)
             self.slot_vertex[rows, place] = vertex
             self._read(self.codes[rows, vertex], vertex, slot, place)
-        self.rules.add_face(kept, face, counts, max(self.face_counts) + 1)
+        self.rules.add_face(kept, face, counts, self._span())
         self.rules.vertex_count = torch.where(kept, self.rules.vertex_count, before)
         self.dead_ends[rows, face[0]] += begun
         self.dead_ends.masked_fill_(kept[:, None], 0)
         self._end_face(kept, face)
         yield from self._record(kept.tolist(), face)
+
+    def _span(self) -> int:
+        """How many faces, this one included, no row has more than."""
+        return max(self.face_counts) + 1
 
     def _uniform(self) -> Tensor:
         """Uniform numbers [B, 3, 2 + K D] of one face; each row draws from its own seed, whatever else is in the
@@ -179,6 +183,12 @@ class Sampler:
             return p
         return torch.where(failed.repeat_interleave(len(p) // len(failed))[:, None], logits.softmax(dim=-1), p)
 
+    def _may_name(self, is_new: Tensor) -> bool:
+        """Whether a new vertex may stand in some row. A look at is_new [B] would make a GPU wait; a CPU has the value
+        at hand, and saves the draw.
+        """
+        return self.device.type != "cpu" or bool(is_new.any())
+
     def _pick(self, what: tuple[int, str | int], probabilities: Tensor, uniform: Tensor) -> Tensor:
         """One choice [...] of probabilities [..., C]; every choice of a face goes through here, `what` tells which."""
         return draw(probabilities, uniform)
@@ -189,12 +199,12 @@ class Sampler:
 
     def _end_face(self, kept: Tensor, face: list[Tensor]) -> None:
         """The model goes on after the face where kept [B], and before it again in the other rows."""
-        self.state.end_face(kept, face, max(self.face_counts) + 1)
+        self.state.end_face(kept, face, self._span())
 
     def _choose(self, slot: int, face: list[Tensor], place: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Vertex id [B] of the next slot, whether it keeps the rules [B], and whether the mesh ends instead [B]."""
         rules, copies = self.rules, self.state.copies
-        face_span = max(self.face_counts) + 1
+        face_span = self._span()
         vertex_span = 3 * face_span
         allowed = rules.candidates(slot, face, face_span, vertex_span)
         features = closing = None
@@ -225,8 +235,7 @@ class Sampler:
             vertex = self._pick((slot, "copy"), self._probabilities(pointer), uniform[:, 1]) * any_allowed
         is_new = choice == NEW
         ok = is_new | any_allowed
-        # A look at is_new would make a GPU wait; a CPU has the value at hand, and saves the draw.
-        if self.device.type != "cpu" or bool(is_new.any()):
+        if self._may_name(is_new):
             below = self._limit(closing) if rules.close else None
             named, accepted, codes, keys, points = self._draw_named(slot, face, place, uniform[:, 2:], allowed, below)
             vertex = torch.where(is_new, named, vertex)
@@ -294,12 +303,20 @@ class Sampler:
         return torch.stack(codes, dim=-1).unflatten(0, (-1, draws))
 
     def _record(self, kept: list[bool], face: list[Tensor]) -> Iterator[FaceEvent | MeshEvent]:
-        rows = torch.arange(len(kept), device=self.device)[:, None]
-        corners = self.codes[rows, torch.stack(face, dim=-1)]
-        triangles = self.model.tokenizer.positions(corners).float().cpu().numpy()
+        yield from self._count(range(len(kept)), kept, self._triangles(face).cpu().numpy())
+
+    def _triangles(self, face: list[Tensor]) -> Tensor:
+        """The corners of a face, vertex ids [B] a slot, in [-1, 1]: float [B, 3, 3]."""
+        rows = torch.arange(len(face[0]), device=self.device)[:, None]
+        return self.model.tokenizer.positions(self.codes[rows, torch.stack(face, dim=-1)]).float()
+
+    def _count(
+        self, tried: Sequence[int], kept: Sequence[bool], triangles: np.ndarray
+    ) -> Iterator[FaceEvent | MeshEvent]:
+        """Count an attempt in the rows that tried, and hand out what came of it; triangles [B, 3, 3]."""
         stopped = []
-        for i, good in enumerate(kept):
-            row = self.rows[i]
+        for i in tried:
+            row, good = self.rows[i], bool(kept[i])
             self.total_attempts[row] += 1
             if good:
                 yield FaceEvent(row, self.face_counts[i], triangles[i])

@@ -164,7 +164,9 @@ def counted(place: Tensor, span: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]
 
 
 def _end_at_faces(logits: Tensor, slot: Tensor | int) -> Tensor:
-    inside = torch.as_tensor(slot, device=logits.device) % 3 != 0
+    if isinstance(slot, int):  # a number that went to a GPU would stop it
+        return logits if slot % 3 == 0 else torch.cat([logits[..., :END], logits[..., END:] + HIDDEN], dim=-1)
+    inside = slot % 3 != 0
     hide = torch.zeros_like(logits)
     hide[..., END] = HIDDEN * inside
     return logits + hide

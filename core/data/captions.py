@@ -27,7 +27,7 @@ def captions(label: str, head: str = "", theme: str = "", category: str = "") ->
     words = label.split()
     others = [(i, other) for i, word in enumerate(words) for other in _synonyms().get(word, ())]
     for i, other in others:
-        found.append((" ".join([*words[:i], other, *words[i + 1 :]]), 0.15 / len(others)))
+        found.append((" ".join([*words[:i], other, *words[i + 1 :]]), 0.25 / len(others)))
     if theme:
         found.append((f"{theme} {label}", 0.15))
     if category:

@@ -169,7 +169,7 @@ class GraphSampler(Sampler):
         if self._homes is None:
             self._start()
         longest = max(count for count, alive in zip(self.face_counts, self.alive, strict=True) if alive)
-        bucket = self.first_bucket
+        bucket = self._bucket or self.first_bucket
         while bucket < longest + 1:
             bucket *= 2
         if self._bucket != (bucket := min(bucket, self.max_faces)):

@@ -151,7 +151,7 @@ def _train_entry(name: str, options: argparse.Namespace) -> None:
     }
     if name in TOKENIZERS:
         with trainer.average.in_place():
-            meshes = [mesh for index in range(len(task.batch_sizes(None))) for mesh in task.batch(None, index)]
+            meshes = [mesh for index in range(len(task.batch_sizes(None))) for mesh in task.meshes(None, index)]
             levels = task.model.eval().codebook_usage(meshes)
         result |= {key: [level[key] for level in levels] for key in ("use", "perplexity")}
     temporary = options.out / f"{name}.json.tmp"

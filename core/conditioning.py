@@ -35,8 +35,11 @@ class Conditions:
     category: Tensor | None = None
     points: Tensor | None = None
 
-    def to(self, device: torch.device) -> Conditions:
-        return self._each(lambda value: value.to(device))
+    def to(self, device: torch.device, non_blocking: bool = False) -> Conditions:
+        return self._each(lambda value: value.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Conditions:
+        return self._each(Tensor.pin_memory)
 
     def rows(self, index: Tensor | slice) -> Conditions:
         """Only these rows of the batch."""

@@ -65,7 +65,7 @@ class Guidance:
 
 
 class Decoding:
-    """One batch being written, one trunk step a vertex. `hidden` [G B, d] predicts the next slot."""
+    """One batch being written, one trunk step a vertex. `predict` [G B, d] predicts the next slot."""
 
     def __init__(self, model: MeshTransformer, branches: Sequence[Conditions], max_faces: int) -> None:
         self.model, self.groups = model, len(branches)
@@ -76,7 +76,10 @@ class Decoding:
         rows = len(prefix) // self.groups
         self.pointer_keys = prefix.new_zeros(rows, 3 * max_faces, prefix.shape[-1]) if self.copies else None
         self.around = NeighbourSums(rows, 3 * max_faces, prefix[:rows]) if model.neighbours is not None else None
-        self.points = _joined_points(branches) if model.point_neighbours is not None else None
+        points = _joined_points(branches)
+        self.points = points if model.point_neighbours is not None else None
+        attends = points is not None and model.point_attention is not None
+        self.memory = model.point_attention.memory(points) if attends else None
         self.inputs: list[Tensor] = []  # embeddings of the slots of this face so far
         self.span = self.prefix_length  # trunk steps so far at most, in any row
         self.begin_face(0)
@@ -89,7 +92,21 @@ class Decoding:
         """Get ready for the first slot of a face; no row has more than so many faces."""
         self.inputs = []
         self.span = min(self.prefix_length + self.model.steps.per_face * (most_faces + 1), self.cache.keys.shape[3])
-        self.hidden = self.before
+        self._ready(self._before_face())
+
+    def _before_face(self) -> Tensor:
+        """The state [G B, d] that predicts the first slot of a face."""
+        return self.before
+
+    def _ready(self, hidden: Tensor) -> None:
+        """The slots so far have become hidden [G B, d]."""
+        self.hidden = self.predict = hidden
+        if self.memory is not None:
+            self.predict = self.model.point_attention.add_to_slots(hidden[:, None], self.memory)[:, 0]
+
+    def _with_points(self, tokens: Tensor) -> Tensor:
+        """Tokens [G B, T, d] that the trunk is about to read, after what the points say to them."""
+        return tokens if self.memory is None else self.model.point_attention.add_to_faces(tokens, self.memory)
 
     # -- what the sampler asks ---------------------------------------------------------------------------------------
 
@@ -97,22 +114,22 @@ class Decoding:
         """Logits [G B, 3] of copy, new, end."""
         if closing is not None:
             closing = Closing(*(part.repeat(self.groups, *[1] * (part.ndim - 1)) for part in closing))
-        return self.model.head.gate_logits(self.hidden, slot, closing)
+        return self.model.head.gate_logits(self.predict, slot, closing)
 
     # Which vertices a face joins is asked of one branch: the last, which has all that is asked for.
 
     def pointer_scores(self, place: Tensor, span: int) -> Tensor:
         """Logits [B, span] of pointing at the first `span` slots, from the slots place [B]."""
         head, keys = self.model.head, self.pointer_keys[:, :span]
-        return head.scores(head.queries(self._asked(self.hidden), place)[:, None], keys)[:, 0]
+        return head.scores(head.queries(self._asked(self.predict), place)[:, None], keys)[:, 0]
 
     def edge_bias(self, features: Tensor, closing: Closing | None = None) -> Tensor:
         """What edge features [B, V, 6] add to the logits of pointing at vertices, [B, V]."""
-        return self.model.head.edge_bias(self._asked(self.hidden), features, closing)
+        return self.model.head.edge_bias(self._asked(self.predict), features, closing)
 
     def code_context(self, draws: int) -> Tensor:
         """What the codes of a vertex are read from, each row `draws` times over [G B K, ...]."""
-        return self.model.head.codes.context(self.hidden).repeat_interleave(draws, dim=0)
+        return self.model.head.codes.context(self.predict).repeat_interleave(draws, dim=0)
 
     def code_logits(self, context: Tensor, level: int) -> Tensor:
         return self.model.head.codes.logits(context, level)
@@ -155,8 +172,9 @@ class Decoding:
         return self.model.neighbours.add(x, total, faces)
 
     def _step(self, x: Tensor, slot: int, places: Tensor) -> Tensor:
-        """Embeddings [G B, d] -> what has read them [G B, d]; sets `hidden`."""
-        self.hidden = self.model.trunk.step(x, self.prefix_length + places, self.span, self.cache)
+        """Embeddings [G B, d] -> what has read them [G B, d], which predicts the next slot."""
+        x = self._with_points(x[:, None])[:, 0]
+        self._ready(self.model.trunk.step(x, self.prefix_length + places, self.span, self.cache))
         return self.hidden
 
     def end_face(self, kept: Tensor, face: list[Tensor], most_faces: int) -> None:
@@ -196,11 +214,15 @@ class Decoding:
             x = self._gather_faces(x, vertices)
         x = self._branched(x, codes.flatten(1, 2))
         per_face = model.steps.per_face
-        hidden = model.trunk.extend(model.steps.tokens(x), self.prefix_length + per_face * start, self.cache)
+        tokens = self._with_points(model.steps.tokens(x))
+        hidden = model.trunk.extend(tokens, self.prefix_length + per_face * start, self.cache)
         states = model.steps.slots(torch.cat([self.before[:, None], hidden], dim=1), x)
         if self.copies:
             self.pointer_keys[:, 3 * start : 3 * start + count] = model.head.keys(self._asked(states.read), slots[:1])
-        return states.predict, torch.cat([self.before[:, None], hidden[:, per_face - 1 :: per_face]], dim=1)
+        predict = states.predict
+        if self.memory is not None:
+            predict = model.point_attention.add_to_slots(predict, self.memory)
+        return predict, torch.cat([self.before[:, None], hidden[:, per_face - 1 :: per_face]], dim=1)
 
     def note(self, codes: Tensor, place: Tensor) -> None:
         """Remember for the neighbours what stands in a slot that was read ahead."""
@@ -237,7 +259,9 @@ class Decoding:
             self.around.select(rows)
         if self.points is not None:
             self.points = self.points[branches]
-        self.hidden = self.hidden[branches]
+        if self.memory is not None:
+            self.memory = self.memory.select(branches)
+        self.hidden, self.predict = self.hidden[branches], self.predict[branches]
 
     def _branch_rows(self, rows: Tensor, count: int) -> Tensor:
         return torch.cat([rows + branch * count for branch in range(self.groups)])
@@ -246,21 +270,21 @@ class Decoding:
 class FaceDecoding(Decoding):
     """One trunk step a face; the vertices of the face at hand go through the inner network, with a cache of four."""
 
-    def begin_face(self, most_faces: int) -> None:
-        super().begin_face(most_faces)
+    def _before_face(self) -> Tensor:
         inner = self.model.steps.inner
         self.face = [self.before]
         self.inner_cache = inner.new_cache(len(self.before), self.before)
-        self.hidden = inner.extend(self.before[:, None], 0, self.inner_cache)[:, 0]
+        return inner.extend(self.before[:, None], 0, self.inner_cache)[:, 0]
 
     def _step(self, x: Tensor, slot: int, places: Tensor) -> Tensor:
         self.face.append(x)
-        self.hidden = self.model.steps.inner.extend(x[:, None], slot + 1, self.inner_cache)[:, 0]
+        self._ready(self.model.steps.inner.extend(x[:, None], slot + 1, self.inner_cache)[:, 0])
         self.places = places
         return self.hidden
 
     def _after_face(self) -> Tensor:
         token = self.model.steps.merge(torch.cat(self.face[1:], dim=-1))
+        token = self._with_points(token[:, None])[:, 0]
         return self.model.trunk.step(token, self.prefix_length + self.places // 3, self.span, self.cache)
 
     def select(self, rows: Tensor, count: int) -> None:
@@ -279,7 +303,7 @@ class CodeDecoding(Decoding):
 
     def code_context(self, draws: int) -> Tensor:
         self.levels_read = 0
-        return self.hidden
+        return self.predict
 
     def extend_codes(self, context: Tensor, level: int, code: Tensor, place: Tensor) -> Tensor:
         levels = self.model.steps.levels
@@ -299,7 +323,7 @@ class CodeDecoding(Decoding):
         levels = self.model.steps.levels
         for level in range(self.levels_read, levels):
             at = self.prefix_length + levels * places + level
-            self.hidden = self.model.trunk.step(x[:, level], at, self.span, self.cache)
+            self._ready(self.model.trunk.step(x[:, level], at, self.span, self.cache))
         self.levels_read = 0
         return self.hidden
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -140,6 +140,24 @@ def summed(accelerator: Accelerator, values: Sequence[float] | Tensor) -> list[f
     tensor = torch.as_tensor(values, dtype=torch.float32, device=accelerator.device)
     torch.distributed.all_reduce(tensor)
     return tensor.tolist()
+
+
+def summed_later(accelerator: Accelerator, values: Tensor) -> Callable[[], list[float]]:
+    """Like `summed`, which it may change; the numbers are read when they are asked for. A GPU is waited for then until
+    it has computed them, not until it has done what it was given afterwards.
+    """
+    if accelerator.num_processes > 1:
+        torch.distributed.all_reduce(values)
+    if values.device.type != "cuda":
+        return values.tolist
+    copy, there = values.to("cpu", non_blocking=True), torch.cuda.Event()
+    there.record()
+
+    def read() -> list[float]:
+        there.synchronize()
+        return copy.tolist()
+
+    return read
 
 
 def whole(tensor: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from .vocabulary import Vocabulary
 LEARNING_RATE = 0.3e-3  # a fifth of what is right from nothing, so that the old model is not forgotten at once
 _FREE = ("dropout", "recompute", "max_faces")  # settings of a transformer that no weight depends on
 # Parts that start as nothing: a model that gets one says what it said before.
-_ADDABLE = ("neighbours", "completion", "point_neighbours", "closing")
+_ADDABLE = ("neighbours", "completion", "point_attention", "point_neighbours", "closing")
 _REMOVABLE = ("closing",)  # needs the lattice, so a model that had it can go on without, over another tokenizer
 _OF_CODES = ("code_embeddings.", "head.codes.")  # weights that stand for the codes of one tokenizer
 

@@ -164,8 +164,10 @@ class LatticeMesh:
         faces = corner.reshape(-1)[faces]
         faces = _sorted_faces(faces[_has_area(np.stack([x, y, z], axis=1)[first], faces)])
         faces = faces[_first_of_each(np.sort(faces, axis=1))]
-        used, faces = np.unique(faces, return_inverse=True)
-        keys, faces = keys[used], faces.reshape(-1, 3)
+        used = np.zeros(len(keys), bool)
+        used[faces] = True
+        if not used.all():
+            keys, faces = keys[used], (np.cumsum(used) - 1)[faces]
         positions = np.stack([keys % levels, keys // levels % levels, keys // (levels * levels)], axis=1)
         return cls(positions, faces, levels, frame)
 
@@ -243,8 +245,9 @@ def face_components(faces: np.ndarray) -> np.ndarray:
 
 def _has_area(positions: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Which faces have three corners that are not on one line, bool [F]; exact, in integers."""
-    p, q, r = (positions[faces[:, corner]] for corner in range(3))
-    return np.cross(q - p, r - p).any(axis=1)
+    corners = positions.T[:, faces.T]  # [axis, corner, F]
+    (ax, ay, az), (bx, by, bz) = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    return (ay * bz != az * by) | (az * bx != ax * bz) | (ax * by != ay * bx)
 
 
 def _report(vertices: np.ndarray, faces: np.ndarray) -> MeshReport:
@@ -286,9 +289,19 @@ def _edge_keys(faces: np.ndarray, directed: bool) -> np.ndarray:
 
 def _sorted_faces(faces: np.ndarray) -> np.ndarray:
     """Lowest vertex of each face first, winding kept; faces in lexicographic order."""
-    first = faces.argmin(axis=1)
-    faces = np.take_along_axis(faces, (first[:, None] + np.arange(3)) % 3, axis=1)
-    return faces[np.lexsort(faces.T[::-1])]
+    a, b, c = faces.T
+    second, third = (b < a) & (b <= c), (c < a) & (c < b)
+    rotated = [np.where(third, z, np.where(second, y, x)) for x, y, z in ((a, b, c), (b, c, a), (c, a, b))]
+    faces = np.stack(rotated, axis=1)
+    return faces[_order(faces)]
+
+
+def _order(rows: np.ndarray) -> np.ndarray:
+    """Indices that sort rows [N, 3] of numbers from 0 on, column by column; equal rows keep their order."""
+    span = int(rows.max(initial=0)) + 1
+    if span > 2**21:  # more than fits one number
+        return np.lexsort(rows.T[::-1])
+    return np.argsort((rows[:, 0] * span + rows[:, 1]) * span + rows[:, 2], kind="stable")
 
 
 def distinct_faces(faces: np.ndarray) -> np.ndarray:
@@ -300,10 +313,10 @@ def _first_of_each(rows: np.ndarray) -> np.ndarray:
     """Indices, ascending, of the first occurrence of each distinct row."""
     if len(rows) == 0:
         return np.empty(0, np.int64)
-    order = np.lexsort(rows.T[::-1])  # stable: equal rows keep their order
+    order = _order(rows)
     ordered = rows[order]
     new = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)])
-    return np.sort(order[new])
+    return np.arange(len(rows)) if new.all() else np.sort(order[new])
 
 
 def _as_points(vertices: Any) -> np.ndarray:

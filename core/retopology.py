@@ -20,7 +20,7 @@ from .events import GeneratedMesh
 from .mesh import TriangleMesh, distinct_faces
 from .surface import MeasuredSurface, Surface, SurfaceDifference, draw_points
 
-POINTS = 512  # as in training
+POINTS = 1024  # as in training
 _REACH = 3  # lattice cells that a vertex moves at most
 _LEAST_AREA = 0.1  # of a face, seen along its normal, that has to be left
 

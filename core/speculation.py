@@ -131,7 +131,7 @@ class SpeculativeSampler(Sampler):
         agreed = self.number
         if self.following:
             self.guessed += bool(self.guess.codes)
-            self.state.hidden = self.predict[:, 3 * self.number]
+            self.state.predict = self.predict[:, 3 * self.number]
         yield from super()._attempt_face()
         if self.number == agreed:
             self.guesses.clear()
@@ -165,7 +165,7 @@ class SpeculativeSampler(Sampler):
             vertices = torch.stack([torch.stack(guess.vertices, dim=1) for guess in whole], dim=1)
             self.predict, self.states_before = self.state.look_ahead(codes, vertices, count)
         else:
-            self.predict = self.state.hidden[:, None]
+            self.predict = self.state.predict[:, None]
 
     def _draft_state(self) -> tuple[Tensor, Any]:
         around = self.draft.state.around
@@ -190,7 +190,7 @@ class SpeculativeSampler(Sampler):
     def _read(self, codes: Tensor, vertex: Tensor, slot: int, place: Tensor) -> None:
         if self.following and self._as_guessed(codes, vertex, slot):
             self.state.note(codes, place)
-            self.state.hidden = self.predict[:, 3 * self.number + slot + 1]
+            self.state.predict = self.predict[:, 3 * self.number + slot + 1]
             self.slots_followed.append((codes, vertex, slot, place))
             return
         if self.following:  # here the ways part

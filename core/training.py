@@ -14,8 +14,10 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,8 +28,9 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
+from .batches import Share, Shares, can_load_ahead
 from .checks import need_at_least, need_shares
-from .distribution import Precision, build_accelerator, is_sharded, noticing_interrupts, summed
+from .distribution import Precision, build_accelerator, is_sharded, noticing_interrupts, summed, summed_later
 from .errors import Cancelled, MeshGPTError
 from .run_state import (
     AveragedWeights,
@@ -70,11 +73,12 @@ class TrainingConfig:
     checkpoint_minutes: float = 3.0  # between two savings of the state
     device: str = "auto"
     threads: int = 0  # processor threads; 0: as torch chooses
+    loaders: int = 0  # processes that prepare batches ahead, so that a GPU does not wait; 0: the training itself does
 
     def __post_init__(self) -> None:
         need_at_least(1, self, "steps", "accumulate", "validate_every", "log_every")
         need_at_least(1e-9, self, "learning_rate", "clip")
-        need_at_least(0, self, "weight_decay", "warmup", "seed", "threads", "checkpoint_minutes")
+        need_at_least(0, self, "weight_decay", "warmup", "seed", "threads", "loaders", "checkpoint_minutes")
         need_shares(self, "cooldown", "ema")
 
 
@@ -82,7 +86,8 @@ class Task(Protocol):
     """What is trained on what.
 
     Batches are functions of seed, epoch and index alone, and each row of one is by itself, so that processes can share
-    a batch by rows. Epoch None is the validation set.
+    a batch by rows, and others prepare it: in main memory, without touching the device. Epoch None is the validation
+    set.
     """
 
     model: nn.Module
@@ -160,6 +165,7 @@ class Trainer:
         )
         self.rank, self.world = accelerator.process_index, accelerator.num_processes
         self.first, self.sharded = accelerator.is_main_process, is_sharded(accelerator)
+        self.shares = Shares(task, self.rank, self.world)
         self.folder = Path(config.out)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.model = task.model.to(accelerator.device)
@@ -244,43 +250,35 @@ class Trainer:
         config, start, faces_before = self.config, time.monotonic(), self.faces_seen
         bar = tqdm(total=config.steps, initial=self.step, unit="step", disable=not show, dynamic_ncols=True)
         self._saved = time.monotonic()
-        with bar, noticing_interrupts() as interrupted:
+        with bar, noticing_interrupts() as interrupted, self._batches() as batches:
             while self.step < config.steps:
-                metrics = self._train_step(lambda: interrupted.is_set() or cancelled())
+                shares = list(islice(batches, config.accumulate))
+                metrics, norm = self._train_step(shares, lambda: interrupted.is_set() or cancelled())
                 bar.update()
                 rate = (self.faces_seen - faces_before) / (time.monotonic() - start)
                 bar.set_postfix(loss=f"{metrics['loss']:.3f}", faces_per_s=f"{rate:.0f}", epoch=self.epoch)
                 if self.step % config.log_every == 0:
+                    metrics["gradient_norm"] = float(norm)  # a GPU is waited for here, so not at every step
                     self._log({"faces_per_s": round(rate, 1), "epoch": self.epoch, **metrics})
                 if self.step % config.validate_every == 0 or self.step == config.steps:
                     self._keep_best(self.validate())
         self._save()
 
-    def _shares(self) -> tuple[list[tuple[float, Any]], tuple[int, int]]:
-        """This process's rows of the batches of one step, each with its weight, and the epoch and index after them."""
-        epoch, index, shares = self.epoch, self.index, []
-        for _ in range(self.config.accumulate):
-            if index >= len(self.task.batch_sizes(epoch)):
-                epoch, index = epoch + 1, 0
-            shares.append(self._share(epoch, index))
-            index += 1
-        return shares, (epoch, index)
+    def _batches(self) -> AbstractContextManager[Iterator[Share]]:
+        """This process's rows of the batches that are left, from where the run stands."""
+        loaders, left = self.config.loaders, (self.config.steps - self.step) * self.config.accumulate
+        if loaders and not can_load_ahead():
+            self._say("Loaders are off: on this system the training has to prepare its batches itself.")
+            loaders = 0
+        return self.shares.ahead(self.epoch, self.index, left, loaders, self.accelerator.device.type == "cuda")
 
-    def _share(self, epoch: int | None, index: int) -> tuple[float, Any]:
-        """A batch with fewer rows than there are processes gives some of them a row that does not count."""
-        rows = range(self.rank, self.task.batch_sizes(epoch)[index], self.world)
-        return (1.0, self.task.batch(epoch, index, rows)) if rows else (0.0, self.task.batch(epoch, index, [0]))
-
-    def _size(self, shares: list[tuple[float, Any]]) -> list[float]:
-        sizes = [[weight * value for value in self.task.size(batch)] for weight, batch in shares]
-        return [sum(column) for column in zip(*sizes, strict=True)]
-
-    def _train_step(self, cancelled: Callable[[], bool]) -> dict[str, float]:
-        shares, after = self._shares()
+    def _train_step(self, shares: list[Share], cancelled: Callable[[], bool]) -> tuple[dict[str, float], Tensor]:
+        """One step; returns its losses and the length of its gradient."""
         late = time.monotonic() - self._saved > self.config.checkpoint_minutes * 60
         # All processes stop and save at the same step.
         wishes = [float(cancelled()), float(late and self.first)]
-        *totals, stop, save = summed(self.accelerator, [*self._size(shares), *wishes])
+        sizes = map(sum, zip(*(share.size for share in shares), strict=True))
+        *totals, stop, save = summed(self.accelerator, [*sizes, *wishes])
         if stop or save:
             self._save()
         if stop:
@@ -303,22 +301,24 @@ class Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.average.update(min(self.config.ema, (1 + self.step) / (10 + self.step)))
-        self.step, (self.epoch, self.index) = self.step + 1, after
+        self.step, self.epoch, self.index = self.step + 1, shares[-1].epoch, shares[-1].index + 1
         self.faces_seen += round(totals[0])
-        return {**metrics, "gradient_norm": float(norm)}
+        return metrics, norm
 
-    def _accumulate(self, shares: list[tuple[float, Any]], totals: tuple[float, ...]) -> dict[str, float]:
+    def _accumulate(self, shares: list[Share], totals: tuple[float, ...]) -> dict[str, float]:
         """Gradients of the shares in all processes together; returns the losses of the whole."""
-        sums: Tensor | None = None
-        for number, (weight, batch) in enumerate(shares):
+        sums: Tensor | float = 0.0
+        for number, share in enumerate(shares):
+            last = number == len(shares) - 1
             self._seed(self.step, number, self.rank)
             with self.accelerator.accumulate(self.loss):
-                losses = self.loss(batch, totals, number == len(shares) - 1)
+                losses = self.loss(share.batch, totals, last)
+                sums = sums + torch.stack([value.detach().float() for value in losses.values()]) * share.weight
+                if last:  # a GPU has the losses long before it is done with the gradients that are asked for next
+                    read = summed_later(self.accelerator, sums)
                 # Accelerate takes the mean over batches, DDP and FSDP that over processes; these are shares of a sum.
-                self.accelerator.backward(losses["loss"] * (weight * len(shares) * self.world))
-            values = torch.stack([value.detach().float() for value in losses.values()]) * weight
-            sums = values if sums is None else sums + values
-        return dict(zip(losses, summed(self.accelerator, sums), strict=True))
+                self.accelerator.backward(losses["loss"] * (share.weight * len(shares) * self.world))
+        return dict(zip(losses, read(), strict=True))
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -326,11 +326,10 @@ class Trainer:
         self.loss.eval()
         sums, faces = None, 0.0
         with self.average.in_place():
-            for index in range(len(self.task.batch_sizes(None))):
-                share = self._share(None, index)
-                totals = summed(self.accelerator, self._size([share]))
-                losses = self.loss(share[1], tuple(totals), True)
-                values = torch.stack([value.float() for value in losses.values()]) * (share[0] * totals[0])
+            for share in self.shares.validation():
+                totals = summed(self.accelerator, share.size)
+                losses = self.loss(share.batch, tuple(totals), True)
+                values = torch.stack([value.float() for value in losses.values()]) * (share.weight * totals[0])
                 sums = values if sums is None else sums + values
                 faces += totals[0]
         return {name: v / faces for name, v in zip(losses, summed(self.accelerator, sums), strict=True)}

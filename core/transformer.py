@@ -23,7 +23,7 @@ from .errors import MeshGPTError
 from .nn.code_heads import AttentionCodes, LinearCodes, MLPCodes
 from .nn.heads import CopyHead, PlainHead
 from .nn.neighbours import CausalNeighbours
-from .nn.points import NearestPoints
+from .nn.points import NearestPoints, PointAttention
 from .nn.steps import CodeSteps, FaceSteps, SlotStates, VertexSteps
 from .nn.trunk import Trunk
 from .surface import as_cloud
@@ -70,6 +70,7 @@ class MeshTransformer(nn.Module):
         self.coordinates = nn.Linear(6 * _COORDINATE_OCTAVES, dim, bias=False)
         self.kept = nn.Parameter(torch.zeros(dim)) if config.completion else None
         self.neighbours = CausalNeighbours(dim) if config.neighbours else None
+        self.point_attention = PointAttention(dim, heads) if config.point_attention else None
         self.point_neighbours = NearestPoints(dim, config.point_neighbours) if config.point_neighbours else None
         self.steps: VertexSteps | FaceSteps | CodeSteps = {
             "vertex": VertexSteps,
@@ -192,8 +193,15 @@ class MeshTransformer(nn.Module):
         x = self.embed_vertices(codes, slots.expand(codes.shape[:2]), given)
         x = self.gather_neighbours(x, self.identity(codes))
         x = self.gather_points(x, codes, conditions.points)
-        hidden = self.trunk(torch.cat([self.prefix(conditions), self.steps.tokens(x)], dim=1))
-        return self.steps.slots(hidden[:, self.prefix.length - 1 :], x)
+        tokens, memory = self.steps.tokens(x), None
+        if self.point_attention is not None and conditions.points is not None:
+            memory = self.point_attention.memory(conditions.points)
+            tokens = self.point_attention.add_to_faces(tokens, memory)
+        hidden = self.trunk(torch.cat([self.prefix(conditions), tokens], dim=1))
+        states = self.steps.slots(hidden[:, self.prefix.length - 1 :], x)
+        if memory is None:
+            return states
+        return states._replace(predict=self.point_attention.add_to_slots(states.predict, memory))
 
     def nll(self, codes: Tensor, lengths: Tensor, conditions: Conditions, kept: Tensor | None = None) -> Tensor:
         """Negative log-likelihood in nats of each mesh [B], its end included.

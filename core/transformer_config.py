@@ -30,6 +30,7 @@ class TransformerConfig:
     edges: bool = False  # the pointer of head "copy" knows which edges are open, half used and used up
     closing: bool = False  # gate and pointer know which edge would stay open for good; needs `edges` and the lattice
     point_latents: int = 0  # tokens a point cloud becomes; 0: no such condition
+    point_attention: bool = False  # faces and slots attend to the points of that cloud themselves
     point_neighbours: int = 0  # points of that cloud that each vertex gathers from, the nearest; 0: none
     completion: bool = False  # learn to complete any set of faces
     max_faces: int = 400  # faces of a mesh at most, in training and generation
@@ -55,6 +56,11 @@ class TransformerConfig:
         if self.point_neighbours and not self.point_latents:
             raise MeshGPTError(
                 "Vertices can only gather from a point cloud where the model takes one.", "Give it point_latents too."
+            )
+        if self.point_attention and (not self.point_latents or self.step == "code"):
+            raise MeshGPTError(
+                "Faces and vertices can only attend to a point cloud where the model takes one and steps by them.",
+                'Give it point_latents too, and take step "face" or "vertex".',
             )
         if self.edges and (self.head != "copy" or self.step == "code"):
             raise MeshGPTError("Edges help a pointer, and this head has none.", 'Take head "copy", or no edges.')

@@ -23,7 +23,7 @@ from ..tokenizers.lattice import LatticeTokenizer
 from ..transformer_config import TransformerConfig
 from ..vocabulary import Vocabulary
 from .layers import Cache, Trunk, Weights, fourier, gelu, part, product, rms, rotary_table, rotate, silu
-from .points import NearestPoints, point_latents
+from .points import NearestPoints, PointAttention, point_latents
 from .rules import Closing
 
 _COORDINATE_OCTAVES, _COUNT_FREQUENCIES = 7, 16
@@ -131,6 +131,12 @@ class LightTransformer:
             return None
         return NearestPoints(part(self._weights, "point_neighbours."), self.config.point_neighbours, asked.points)
 
+    def attended_points(self, asked: Asked) -> PointAttention | None:
+        """What faces and slots attend to in the asked points, if the model does that and there are any."""
+        if not self.config.point_attention or asked.points is None or not asked.points.any():
+            return None
+        return PointAttention(part(self._weights, "point_attention."), self.config.heads, asked.points)
+
     def embed(self, codes: np.ndarray, slots: np.ndarray | int, kept: bool = False) -> np.ndarray:
         """Embeddings [..., d] of vertices with codes [..., D] that stand in the given slots of a face [...]."""
         x = self.slot[slots].copy()
@@ -213,7 +219,7 @@ class CopyHead:
 
 
 class Writing:
-    """One mesh being written in all branches of guidance; `hidden` [L, d] predicts the next slot.
+    """One mesh being written in all branches of guidance; `predict` [L, d] predicts the next slot.
 
     A face that broke a rule is tried again from where it began: `begin_face` steps back.
     """
@@ -225,6 +231,7 @@ class Writing:
         self._before = model.trunk.extend(prefix, 0, self._cache)[:, -1]  # the state before the next face
         self.pointer_keys = np.zeros((3 * max_faces, dim), np.float32)  # of the branch that has all that is asked
         self._points = [model.nearest_points(branch) for branch in branches]
+        self._attended = [model.attended_points(branch) for branch in branches]
         self._sums = np.zeros((3 * max_faces, dim), np.float32)  # over the slots of the faces around each vertex
         self._faces = np.zeros(3 * max_faces, np.int64)  # around each vertex
         self._inner_cache = Cache(model.inner, lanes, 4) if model.inner else None
@@ -233,13 +240,30 @@ class Writing:
     def begin_face(self) -> None:
         self._inputs: list[np.ndarray] = []  # embeddings of the slots of this face, before they gathered
         self._read: list[np.ndarray] = []  # and after
-        self.hidden = self._before
+        hidden = self._before
         if self.model.inner:
-            self.hidden = self.model.inner.extend(self._before[:, None], 0, self._inner_cache)[:, 0]
+            hidden = self.model.inner.extend(self._before[:, None], 0, self._inner_cache)[:, 0]
+        self._ready(hidden)
+
+    def _ready(self, hidden: np.ndarray) -> None:
+        """The slots so far have become hidden [L, d]."""
+        self._hidden = self.predict = hidden
+        if any(self._attended):
+            self.predict = hidden.copy()
+            for lane, points in enumerate(self._attended):
+                if points is not None:
+                    self.predict[lane] = points.slots.add(hidden[lane : lane + 1])[0]
+
+    def _with_points(self, tokens: np.ndarray) -> np.ndarray:
+        """Tokens [L, T, d] that the trunk is about to read, after what the points say to them."""
+        for lane, points in enumerate(self._attended):
+            if points is not None:
+                tokens[lane] = points.faces.add(tokens[lane])
+        return tokens
 
     def pointer_scores(self, place: int) -> np.ndarray:
         """Logits [place] of pointing at the slots before this one, in the last branch."""
-        query = self.model.head.queries(self.hidden[-1], place)
+        query = self.model.head.queries(self.predict[-1], place)
         return self.pointer_keys[:place] @ query / np.float32(8)
 
     def read(self, codes: np.ndarray, vertex: int, place: int) -> None:
@@ -252,10 +276,11 @@ class Writing:
         lanes = self._in_lanes(x[None], codes[None])
         if model.inner:
             self._read.append(lanes[:, 0])
-            self.hidden = model.inner.extend(lanes, slot + 1, self._inner_cache)[:, 0]
+            hidden = model.inner.extend(lanes, slot + 1, self._inner_cache)[:, 0]
         else:
-            self.hidden = model.trunk.extend(lanes, model.prefix_length + place, self._cache)[:, 0]
-        self.pointer_keys[place] = model.head.keys(self.hidden[-1], place)
+            hidden = model.trunk.extend(self._with_points(lanes), model.prefix_length + place, self._cache)[:, 0]
+        self.pointer_keys[place] = model.head.keys(hidden[-1], place)
+        self._ready(hidden)
 
     def _in_lanes(self, x: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """Embeddings [N, d] of vertices with codes [N, D] -> what each branch reads, [L, N, d]."""
@@ -271,10 +296,10 @@ class Writing:
         """The face with these vertices stays, as face number so and so."""
         model = self.model
         if model.inner:
-            token = product(np.concatenate(self._read, axis=-1), model.merge)
-            self._before = model.trunk.extend(token[:, None], model.prefix_length + number, self._cache)[:, 0]
+            token = self._with_points(product(np.concatenate(self._read, axis=-1), model.merge)[:, None])
+            self._before = model.trunk.extend(token, model.prefix_length + number, self._cache)[:, 0]
         else:
-            self._before = self.hidden
+            self._before = self._hidden
         self._count(face, self._inputs)
         self.begin_face()
 
@@ -298,7 +323,7 @@ class Writing:
         lanes = self._in_lanes(x.reshape(3 * count, -1), codes.reshape(3 * count, -1))
         by_face = lanes.reshape(len(lanes), count, -1)
         tokens = by_face @ model.merge if model.inner else lanes
-        states = model.trunk.extend(tokens, model.prefix_length, self._cache)
+        states = model.trunk.extend(self._with_points(tokens), model.prefix_length, self._cache)
         if model.inner:
             before = np.concatenate([self._before[:, None], states[:, :-1]], axis=1)
             rows = np.concatenate([before[:, :, None], by_face.reshape(*by_face.shape[:2], 3, -1)], axis=2)
@@ -338,15 +363,15 @@ def _try(model: LightTransformer) -> None:
     largest = np.array(model.tokenizer.codebook_sizes) - 1
     for slot in range(3):
         closing = Closing(True, np.ones(1, bool), True, 0) if model.config.closing else None
-        model.head.gate_logits(writing.hidden, closing)
+        model.head.gate_logits(writing.predict, closing)
         writing.pointer_scores(slot)
-        context = model.head.context(writing.hidden)
+        context = model.head.context(writing.predict)
         for level, code in enumerate(largest):
             if model.head.code_logits(context, level).shape[-1] != code + 1:
                 raise ValueError("a codebook of another size")
             context = model.head.extend(context, level, code)
         if model.config.edges:
-            model.head.edge_weights(writing.hidden[-1])
+            model.head.edge_weights(writing.predict[-1])
         writing.read(largest, slot, slot)
     writing.end_face([0, 1, 2], 0)
     writing.read_faces(np.broadcast_to(largest, (1, 3, len(largest))), np.array([[0, 1, 2]]), kept=True)

@@ -1,15 +1,16 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`core.nn.points` in NumPy: the latents of a point cloud, and what vertices gather from the points nearest to them.
+"""`core.nn.points` in NumPy: the latents of a point cloud, what attends to its points, and what vertices gather from
+the nearest ones.
 
-Shapes: M points, S latents, L lanes, N slots, K nearest points, d width.
+Shapes: M points, S latents, L lanes, N slots, K nearest points, T queries, H heads, d width.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .layers import Weights, fourier, gelu, part, silu, softmax
+from .layers import Weights, fourier, gelu, part, product, rms, silu, softmax
 
 _OCTAVES = 7
 _LAYER_NORM_EPS = np.float32(1e-5)  # PyTorch's
@@ -32,6 +33,36 @@ def point_latents(weights: Weights, points: np.ndarray, heads: int) -> np.ndarra
         x = x + _mlp(block, _norm(block, "norm2", x))
         index += 1
     return x
+
+
+class PointAttention:
+    """A PointAttention of `core.nn.points` for one cloud of points [M, 6]."""
+
+    def __init__(self, weights: Weights, heads: int, points: np.ndarray) -> None:
+        seen = _linear(weights, "embed.2", gelu(_linear(weights, "embed.0", _features(points))))
+        self.faces, self.slots = (PointLookup(part(weights, f"{name}."), heads, seen) for name in ("faces", "slots"))
+
+
+class PointLookup:
+    """Cross-attention to embedded points [M, d], added to what asks."""
+
+    def __init__(self, weights: Weights, heads: int, seen: np.ndarray) -> None:
+        self._heads, self._out = heads, weights["out.weight"].T
+        self._query = (weights["query.weight"] * weights["norm.weight"]).T
+        keys, values = (self._by_head(seen @ weights[f"{name}.weight"].T) for name in ("key", "value"))
+        width = keys.shape[-1]
+        sharp = weights["sharpness"] * np.float32(width**-0.5)
+        self._keys = np.ascontiguousarray((rms(keys) * sharp).transpose(0, 2, 1))  # [H, K, M]
+        self._values = np.ascontiguousarray(values)  # [H, M, K]
+
+    def _by_head(self, x: np.ndarray) -> np.ndarray:
+        return x.reshape(len(x), self._heads, -1).transpose(1, 0, 2)
+
+    def add(self, x: np.ndarray) -> np.ndarray:
+        """x [T, d] -> [T, d]."""
+        q = rms(self._by_head(product(rms(x), self._query)))
+        found = softmax(q @ self._keys) @ self._values
+        return x + product(found.transpose(1, 0, 2).reshape(x.shape), self._out)
 
 
 class NearestPoints:

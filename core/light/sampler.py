@@ -194,11 +194,11 @@ class OneMesh:
             allowed &= ~closing.past
         any_allowed = bool(allowed.any())
         if slot:  # the mesh cannot end there, so there is nothing to guide
-            gates = self.model.head.gate_logits(self.state.hidden[-1:], closing)
+            gates = self.model.head.gate_logits(self.state.predict[-1:], closing)
             gates[:, END] += HIDDEN
             gate = (gates := log_softmax(gates))[0].copy()
         else:
-            gates = log_softmax(self.model.head.gate_logits(self.state.hidden, closing))
+            gates = log_softmax(self.model.head.gate_logits(self.state.predict, closing))
             gate = self.guidance.join_gate(gates)
         if place < 3 if slot else not any_allowed:
             gate[COPY] = HIDDEN
@@ -221,7 +221,7 @@ class OneMesh:
         p = softmax(self.state.pointer_scores(place))
         summed = np.bincount(self.slot_vertex[:place], p, self.mesh.vertex_count)[: self.mesh.vertex_count]
         log_p = np.log(np.maximum(summed.astype(np.float32), np.float32(1e-30)))
-        asked = self.state.hidden[-1]
+        asked = self.state.predict[-1]
         if self.model.config.edges:
             log_p += self.mesh.edge_bias(slot, face, self.model.head.edge_weights(asked))
         if closing is not None:
@@ -236,7 +236,7 @@ class OneMesh:
         bound = self.mesh.lower_bound(slot, face)
         ordered = tokenizer.codes_in_order
         least = tokenizer.codes_of_keys(np.array(max(bound, 0))).tolist() if ordered else None
-        start = head.context(self.state.hidden)
+        start = head.context(self.state.predict)
         first = log_softmax(head.code_logits(start, 0))  # the same for all draws
         for draw in uniform:
             context, codes, tied, log_p_named = start, [], bound >= 0, 0.0

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,6 +60,18 @@ class MeshBatch:
         else:
             edges = _flat_edges(face_edges.long(), real)
         return cls(positions, flat, edges, mesh_of_face, len(faces))
+
+    def to(self, device: torch.device) -> MeshBatch:
+        """There; a GPU is not waited for."""
+        return self._each(lambda value: value.to(device, non_blocking=device.type == "cuda"))
+
+    def pin_memory(self) -> MeshBatch:
+        """In memory that a GPU copies from by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> MeshBatch:
+        tensors = (self.positions, self.faces, self.edges, self.mesh_of_face)
+        return MeshBatch(*map(change, tensors), count=self.count)
 
     def vertex_edges(self) -> Tensor:
         """Vertices that share an edge of a face, both directions, int64 [2, E]."""

@@ -20,6 +20,7 @@ from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset
 from ..errors import MeshGPTError
 from ..mesh import LatticeMesh
+from ..nn.mesh_batch import MeshBatch
 from ..tokenizers.autoencoder import AutoencoderConfig, MeshAutoencoder
 
 _INITIAL_VERTICES = 16_384  # for k-means; a quarter of it costs 1-2% of the triangles, more costs memory and time
@@ -76,8 +77,12 @@ class AutoencoderTask:
         """Meshes in each batch of an epoch; None stands for the validation set."""
         return [len(members) for members in self._batches(epoch)]
 
-    def batch(self, epoch: int | None, index: int, rows: Sequence[int] | None = None) -> list[LatticeMesh]:
-        """Augmented meshes; only these rows of the batch. Validation meshes are not augmented."""
+    def batch(self, epoch: int | None, index: int, rows: Sequence[int] | None = None) -> MeshBatch:
+        """Augmented meshes as one graph; only these rows of the batch. Validation meshes are not augmented."""
+        return MeshBatch.from_lattice(self.meshes(epoch, index, rows))
+
+    def meshes(self, epoch: int | None, index: int, rows: Sequence[int] | None = None) -> list[LatticeMesh]:
+        """The meshes of `batch`, one by one."""
         members = self._batches(epoch)[index]
         rows = range(len(members)) if rows is None else rows
         if epoch is None:
@@ -90,14 +95,14 @@ class AutoencoderTask:
             meshes.append(augment(mesh, rng, self.config.augment, self.model.levels))
         return meshes
 
-    def size(self, batch: list[LatticeMesh]) -> tuple[float, ...]:
+    def size(self, batch: MeshBatch) -> tuple[float, ...]:
         """Faces and vertices."""
-        return float(sum(len(mesh.faces) for mesh in batch)), float(sum(len(mesh.positions) for mesh in batch))
+        return float(len(batch.faces)), float(len(batch.positions))
 
-    def loss(self, batch: list[LatticeMesh], totals: tuple[float, ...], last: bool = True) -> dict[str, Tensor]:
+    def loss(self, batch: MeshBatch, totals: tuple[float, ...], last: bool = True) -> dict[str, Tensor]:
         """The loss, its terms and accuracies, as a share of the whole whose size `totals` is."""
         self.model.quantizer.more_follows = not last
-        losses = self.model.loss(batch, totals)
+        losses = self.model.loss(batch.to(next(self.model.parameters()).device), totals)
         return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
 
     def compile(self) -> None:
@@ -110,7 +115,7 @@ class AutoencoderTask:
         for index in range(len(self.batch_sizes(0))):
             if sum(len(mesh.positions) for mesh in meshes) >= _INITIAL_VERTICES:
                 break
-            meshes += self.batch(0, index)
+            meshes += self.meshes(0, index)
         return meshes
 
     def export(self, folder: Path, metrics: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ class TransformerTaskConfig:
     model: TransformerConfig = field(default_factory=TransformerConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     faces_per_batch: int = 1536  # padding included
+    passes: int = 1  # through the data in an epoch; several for large batches, which few meshes of a length do not fill
     balance: float = 0.5  # 0: take part as often as there are meshes; 1: head nouns alike
     common: int = 10  # meshes of a head noun from which on they take part less often
     long: int = 100  # faces from which on a mesh takes part less often
@@ -54,7 +56,7 @@ class TransformerTaskConfig:
     drop_word: float = 0.1  # of the meaning of known words: they are seen by their n-grams only
     categories: bool = False  # learn the categories of the data as a condition
     drop_category: float = 0.5  # of the category
-    points: int = 512  # points of a point cloud, where the model has that condition
+    points: int = 1024  # points of a point cloud, where the model has that condition
     drop_points: float = 0.7  # of the point cloud
     drop_beside_points: float = 0.5  # of the prompt of a mesh whose point cloud is given
     point_noise: float = 0.01  # most that points are moved, standard deviation in lattice units (the box is 2 wide)
@@ -63,7 +65,7 @@ class TransformerTaskConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        need_at_least(1, self, "faces_per_batch", "common", "long", "points")
+        need_at_least(1, self, "faces_per_batch", "passes", "common", "long", "points")
         need_at_least(0, self, "balance", "seed", "derived", "point_noise")
         need_shares(self, "drop_prompt", "drop_count", "drop_word", "drop_category", "drop_points", "keep")
         need_shares(self, "max_lost", "drop_beside_points")
@@ -76,6 +78,17 @@ class Batch:
     lengths: Tensor  # int64 [B], faces
     conditions: Conditions
     kept: Tensor  # int64 [B], how many faces at the beginning were given
+
+    def to(self, device: torch.device) -> Batch:
+        """There; a GPU is not waited for."""
+        no_wait = device.type == "cuda"
+        codes, lengths, kept = (t.to(device, non_blocking=no_wait) for t in (self.codes, self.lengths, self.kept))
+        return Batch(codes, lengths, self.conditions.to(device, no_wait), kept)
+
+    def pin_memory(self) -> Batch:
+        """In memory that a GPU copies from by itself; DataLoader calls this."""
+        codes, lengths, kept = map(Tensor.pin_memory, (self.codes, self.lengths, self.kept))
+        return Batch(codes, lengths, self.conditions.pin_memory(), kept)
 
 
 class TransformerTask:
@@ -94,6 +107,8 @@ class TransformerTask:
     ) -> None:
         self.config = config = config or TransformerTaskConfig()
         self.tokenizer = tokenizer
+        # A learned tokenizer goes where the model goes; what prepares batches stays on the processor.
+        self._encoder = copy.deepcopy(tokenizer).cpu() if isinstance(tokenizer, nn.Module) else tokenizer
         self.dataset = dataset.filtered(config.model.max_faces).fitting(tokenizer.levels, config.max_lost)
         self.train, self.validation = self.dataset.split(config.validation_fraction)
         torch.manual_seed(config.seed)
@@ -132,8 +147,8 @@ class TransformerTask:
             return epoch_batches(self._validation_buckets, self.config.faces_per_batch, None)
         if self._epoch is None or self._epoch[0] != epoch:
             rng = np.random.default_rng((self.config.seed, epoch))
-            present = rng.random(len(self._shares)) < self._shares
-            buckets = {edge: [i for i in members if present[i]] for edge, members in self._buckets.items()}
+            times = (rng.random((self.config.passes, len(self._shares))) < self._shares).sum(axis=0)
+            buckets = {edge: np.repeat(members, times[members]).tolist() for edge, members in self._buckets.items()}
             buckets = {edge: members for edge, members in buckets.items() if members}
             self._epoch = (epoch, epoch_batches(buckets, self.config.faces_per_batch, rng))
         return self._epoch[1]
@@ -166,7 +181,7 @@ class TransformerTask:
     def _plain(self, sample: Sample) -> _Drawn:
         """A validation mesh: as it is, with prompt, face count and category."""
         mesh = sample.mesh.quantised(self.tokenizer.levels)
-        codes = self.tokenizer.encode(mesh)
+        codes = self._encoder.encode(mesh)
         return _Drawn(codes, 0, sample.label, True, float(len(codes)), self._known(sample.category), None)
 
     def _drawn(self, sample: Sample, rng: np.random.Generator) -> _Drawn:
@@ -175,7 +190,7 @@ class TransformerTask:
         mesh = augment(sample.mesh, rng, config.augment, self.tokenizer.levels)
         prompt, known = _draw_prompt(sample, rng), rng.random() >= config.drop_word
         no_prompt, no_count = rng.random(2) < (config.drop_prompt, config.drop_count)
-        codes, kept, category, points = self.tokenizer.encode(mesh), 0, "", None
+        codes, kept, category, points = self._encoder.encode(mesh), 0, "", None
         faces = 0.0 if no_count else float(len(codes))
         # What a model does not have draws no numbers, so that others keep theirs.
         if self.model.vocabulary.categories and rng.random() >= config.drop_category:
@@ -200,9 +215,8 @@ class TransformerTask:
         return category if category in self.model.vocabulary.categories else ""
 
     def _nll(self, batch: Batch) -> Tensor:
-        device = next(self.model.parameters()).device
-        codes, lengths, kept = (tensor.to(device) for tensor in (batch.codes, batch.lengths, batch.kept))
-        return self.model.nll(codes, lengths, batch.conditions.to(device), kept)
+        batch = batch.to(next(self.model.parameters()).device)
+        return self.model.nll(batch.codes, batch.lengths, batch.conditions, batch.kept)
 
     def size(self, batch: Batch) -> tuple[float, ...]:
         """Faces that the model has to write."""

@@ -38,10 +38,10 @@ def train(task: AutoencoderTask, folder, steps: int) -> Trainer:
 
 def test_batches_are_a_function_of_seed_epoch_and_index(task):
     assert len(task.batch_sizes(0)) > 1
-    first, again, other = task.batch(0, 1), task.batch(0, 1), task.batch(1, 1)
+    first, again, other = task.meshes(0, 1), task.meshes(0, 1), task.meshes(1, 1)
     assert all(np.array_equal(a.positions, b.positions) for a, b in zip(first, again, strict=True))
     assert [len(mesh.faces) for mesh in first] != [len(mesh.faces) for mesh in other]
-    per_epoch = sum(len(task.batch(0, index)) for index in range(len(task.batch_sizes(0))))
+    per_epoch = sum(len(task.meshes(0, index)) for index in range(len(task.batch_sizes(0))))
     assert per_epoch == len(task.train)
 
 

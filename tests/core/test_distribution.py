@@ -17,6 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from core import load_checkpoint
+from core.batches import can_load_ahead
+from core.nn.mesh_batch import MeshBatch
 from core.training import Task, Trainer, TrainingConfig
 
 from .training_process import COMMON, build_task, train
@@ -61,10 +63,13 @@ def distance(file: Path, other: Path) -> float:
 
 @pytest.fixture(scope="module", params=["transformer", "autoencoder"])
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of runs with two batches a step: "one" process, "two" processes, and two that "stop" and go on."""
+    """Folders of runs with two batches a step: "one" process, "two" processes, and two that "stop" and go on, with a
+    loader each where that can be.
+    """
     folder = tmp_path_factory.mktemp(request.param)
     train(request.param, -1, {"out": str(folder / "one"), "accumulate": 2})
     two, stop = ({"out": str(folder / name), "accumulate": 2} for name in ("two", "stop"))
+    stop["loaders"] = int(can_load_ahead())
     launch(2, "tests.core.training_process", request.param, json.dumps([two, stop | {"stop": 4}, stop]))
     return folder
 
@@ -126,8 +131,10 @@ class Merged:
     def batch(self, epoch: int | None, index: int, rows: Any = None) -> list:
         if epoch is None:
             return [self.task.batch(epoch, index, rows)]
-        batches = [self.task.batch(epoch, 3 * index + part) for part in range(3)]
-        return [sum(batches, [])] if isinstance(batches[0], list) else batches
+        parts = [3 * index + part for part in range(3)]
+        if hasattr(self.task, "meshes"):
+            return [MeshBatch.from_lattice([mesh for part in parts for mesh in self.task.meshes(epoch, part)])]
+        return [self.task.batch(epoch, part) for part in parts]
 
     def size(self, batches: list) -> tuple[float, ...]:
         return tuple(sum(size) for size in zip(*map(self.task.size, batches), strict=True))

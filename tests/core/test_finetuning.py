@@ -97,7 +97,7 @@ def test_what_the_old_model_knew_means_the_same_before_the_first_step(old: Check
 
 
 def test_a_part_that_starts_as_nothing_may_be_added(old: Checkpoint, tmp_path: Path) -> None:
-    changes = {"neighbours": True, "completion": True}
+    changes = {"neighbours": True, "completion": True, "point_attention": True}
     start_model = replace(MODEL, point_latents=2)
     folder = tmp_path / "points"
     Trainer(task_of(labelled(OLD), model=start_model), training(folder)).run(progress=False)
@@ -107,7 +107,7 @@ def test_a_part_that_starts_as_nothing_may_be_added(old: Checkpoint, tmp_path: P
     names = {name.split(".")[0] for name in task.model.state_dict()} - {
         n.split(".")[0] for n in start.transformer.state_dict()
     }
-    assert names == {"neighbours", "point_neighbours", "kept"}
+    assert names == {"neighbours", "point_attention", "point_neighbours", "kept"}
     Trainer(task, training(folder.with_name("more"))).run(progress=False)
     more = load_checkpoint(folder.with_name("more") / "model", device="cpu").transformer
     assert more.point_neighbours.mix.weight.any() and more.neighbours.mix.weight.any()

@@ -42,6 +42,7 @@ EXTRAS = {
     "plain": {},
     "neighbours": {"neighbours": True},
     "points": {"point_latents": 3, "point_neighbours": 5, "neighbours": True},
+    "attended points": {"point_latents": 3, "point_attention": True, "neighbours": True},
 }
 MOST = 24  # faces
 

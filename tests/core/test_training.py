@@ -309,6 +309,21 @@ def test_common_and_long_meshes_take_part_less_often() -> None:
     assert np.abs(drawn - expected).mean() < 0.08 and 0 < min(expected) < max(expected)
 
 
+def test_large_batches_show_no_mesh_more_often_than_others() -> None:
+    options = {"model": MODEL, "balance": 0, "long": 1000, "faces_per_batch": 4096}
+    dataset = load_dataset("procedural:100")
+    once, often = (
+        TransformerTask(dataset, LatticeTokenizer(), TransformerTaskConfig(**options, passes=n)) for n in (1, 40)
+    )
+
+    def times(task: TransformerTask) -> np.ndarray:
+        rows = [row for _, members in task._batches(0) for row in members]
+        return np.bincount(rows, minlength=len(task.train))
+
+    assert times(often).max() <= 1.5 * times(often).min() and times(often).min() >= 40
+    assert times(once).max() >= 3 * times(once).min()  # what the passes are for
+
+
 def test_a_transformer_learns_and_generates_over_a_learned_tokenizer(tmp_path: Path) -> None:
     torch.manual_seed(0)
     dataset = load_dataset("procedural:24")

@@ -40,6 +40,12 @@ VARIANTS = {
     "flat": {"step": "code"},
 }
 EVERYTHING = {"neighbours": True, "point_latents": 3, "point_neighbours": 5, "completion": True}
+
+
+def with_everything(options: dict[str, Any]) -> dict[str, Any]:
+    return {**EVERYTHING, "point_attention": options.get("step") != "code", **options}
+
+
 each_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 
 
@@ -71,7 +77,7 @@ def sample_batch(model: MeshTransformer, count: int = 4) -> tuple[torch.Tensor, 
 @each_variant
 @pytest.mark.parametrize("splits", [None, COARSE_TO_FINE], ids=["axes", "coarse"])
 def test_loss_does_not_depend_on_padding_or_company(splits: tuple | None, options: dict) -> None:
-    model = small_model(splits, **EVERYTHING, **options)
+    model = small_model(splits, **with_everything(options))
     codes, lengths, conditions = sample_batch(model)
     kept = torch.tensor([0, 3, 5, 1])
     with torch.no_grad():
@@ -88,7 +94,7 @@ def test_loss_does_not_depend_on_padding_or_company(splits: tuple | None, option
 
 @each_variant
 def test_states_do_not_see_later_slots(options: dict) -> None:
-    model = small_model(**EVERYTHING, **options)
+    model = small_model(**with_everything(options))
     codes, _, conditions = sample_batch(model)
     flat = codes.flatten(1, 2)
     changed = flat.clone()
@@ -178,7 +184,7 @@ def stepwise_nll(model: MeshTransformer, codes: torch.Tensor, lengths: torch.Ten
 @each_variant
 @pytest.mark.parametrize("splits", [None, COARSE_TO_FINE], ids=["axes", "coarse"])
 def test_cached_steps_equal_the_full_forward(splits: tuple | None, options: dict) -> None:
-    model = small_model(splits, max_faces=40, **EVERYTHING, **options)
+    model = small_model(splits, max_faces=40, **with_everything(options))
     codes, lengths, conditions = sample_batch(model)
     with torch.inference_mode():
         full = model.nll(codes, lengths, conditions)
@@ -188,7 +194,7 @@ def test_cached_steps_equal_the_full_forward(splits: tuple | None, options: dict
 
 @each_variant
 def test_reading_faces_at_once_equals_reading_them_one_by_one(options: dict) -> None:
-    model = small_model(max_faces=40, **EVERYTHING, **options)
+    model = small_model(max_faces=40, **with_everything(options))
     codes, lengths, conditions = sample_batch(model)
     codes, count = codes[:, : int(lengths.min())], int(lengths.min())
     ids = torch.stack([torch.unique(keys, return_inverse=True)[1] for keys in model.identity(codes)])
@@ -198,15 +204,15 @@ def test_reading_faces_at_once_equals_reading_them_one_by_one(options: dict) -> 
         whole.read_faces(codes, ids, 0)
         half.read_faces(codes[:, :2], ids[:, :2], 0)
         ahead, before = half.look_ahead(codes[:, 2:], ids[:, 2:], 2)
-        assert torch.allclose(ahead[:, -1], whole.hidden, atol=1e-4)
+        assert torch.allclose(ahead[:, -1], whole.predict, atol=1e-4)
         assert torch.allclose(before[:, 0], half.before) and torch.allclose(before[:, -1], whole.before, atol=1e-4)
         for face in range(2, count):
             for corner in range(3):
                 place = torch.full((len(codes),), 3 * face + corner)
-                assert torch.allclose(ahead[:, 3 * (face - 2) + corner], half.hidden, atol=1e-4)
+                assert torch.allclose(ahead[:, 3 * (face - 2) + corner], half.predict, atol=1e-4)
                 half.read(codes[:, face, corner], ids[:, face, corner], corner, place)
             half.end_face(torch.ones(len(codes), dtype=torch.bool), list(ids[:, face].unbind(1)), face + 1)
-        assert torch.allclose(half.hidden, whole.hidden, atol=1e-4)
+        assert torch.allclose(half.predict, whole.predict, atol=1e-4)
 
 
 def test_given_faces_do_not_count_but_matter() -> None:

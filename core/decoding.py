@@ -49,7 +49,7 @@ class Guidance:
         parts = log_p.chunk(len(self))
         result = parts[0]
         for weight, before, part in zip(self.weights, parts[:-1], parts[1:], strict=True):
-            result = result + weight * (part - before)
+            result = torch.add(result, part - before, alpha=weight)
         return result
 
     def join_gate(self, log_p: Tensor) -> Tensor:

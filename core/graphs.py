@@ -22,9 +22,9 @@ from .conditioning import Conditions
 from .events import FaceEvent, MeshEvent
 from .generation import Sampler
 from .sampling_config import SamplingConfig
-from .transformer import MeshTransformer
+from .transformer import MeshTransformer, allow_variants
 
-FIRST_BUCKET = 64  # faces; each next one is twice as large
+FIRST_BUCKET = 128  # faces; each next one is twice as large
 _FLAGS = 3  # numbers of a row that go to the device beside the random ones: faces so far, in trouble, alive
 
 
@@ -115,6 +115,7 @@ class GraphSampler(Sampler):
         self.alive = [True] * len(seeds)  # rows whose mesh is not finished
         self._device_part: Callable[[], Tensor] = self._write_face
         if compiled:
+            allow_variants()  # of each number of rows and bucket
             self._device_part = torch.compile(self._write_face, fullgraph=True, dynamic=False)
         self._bucket = 0
         self._homes: Homes | None = None
@@ -168,7 +169,7 @@ class GraphSampler(Sampler):
         if self._homes is None:
             self._start()
         longest = max(count for count, alive in zip(self.face_counts, self.alive, strict=True) if alive)
-        bucket = self.first_bucket
+        bucket = self._bucket or self.first_bucket
         while bucket < longest + 1:
             bucket *= 2
         if self._bucket != (bucket := min(bucket, self.max_faces)):
@@ -182,9 +183,8 @@ class GraphSampler(Sampler):
         patience = self.config.attempts // 8 if self.config.temperature else 0
         self._host[:, -_FLAGS:] = 0.0  # a finished row writes where its mesh began
         for i in tried:
-            torch.rand(
-                self._host.shape[1] - _FLAGS, generator=self.generators[self.rows[i]], out=self._host[i, :-_FLAGS]
-            )
+            own = self._host[i, :-_FLAGS]
+            torch.rand(len(own), generator=self.generators[self.rows[i]], out=own)
         flags = [[self.face_counts[i], self.failures[i] > patience, 1] for i in tried]
         self._host[tried, -_FLAGS:] = torch.tensor(flags, dtype=torch.float32)
         self._inputs.copy_(self._host, non_blocking=True)
@@ -202,7 +202,17 @@ class GraphSampler(Sampler):
         here.wait_stream(side)
 
     def _run(self) -> None:
-        self._result.copy_(self._device_part())
+        try:
+            result = self._device_part()
+        except RuntimeError:
+            if not self.compiled:
+                raise
+            # It cannot be compiled here, which shows before anything has run.
+            self.compiled, self._device_part = False, self._write_face
+            self._homes.return_all()
+            self.state.begin_face(self._bucket)
+            result = self._device_part()
+        self._result.copy_(result)
         self._homes.adopt()
         self._homes.put_back()
 
@@ -212,12 +222,15 @@ class GraphSampler(Sampler):
         """
         if not self.captured or self._bucket in self._graphs or self._bucket not in self._warm:
             return
+        here = torch.cuda.current_stream(self.device) if self.device.type == "cuda" else None
         try:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 self._result.copy_(self._device_part())
                 self._homes.put_back()
         except RuntimeError:
+            if here is not None:
+                torch.cuda.set_stream(here)  # a capture that breaks off may leave its own
             self._give_up()
             return
         self._graphs[self._bucket], self._pool = graph, graph.pool()
@@ -248,6 +261,7 @@ class GraphSampler(Sampler):
         uniform = self._inputs[:, :-_FLAGS].unflatten(1, (3, -1))
         counts, self._failed, alive = (self._inputs[:, column] for column in range(-_FLAGS, 0))
         counts, self._failed, alive = counts.long(), self._failed > 0, alive > 0
+        self._filters = self._of_rows(1), self._of_rows(self.draws)
         rules, rows = self.rules, self._rows
         before, face, kept = rules.vertex_count, [], alive
         ended = begun = alive
@@ -268,6 +282,30 @@ class GraphSampler(Sampler):
         self._end_face(kept, face)
         flags = torch.stack([kept, ended], dim=1)
         return torch.cat([flags.float(), self._triangles(face).flatten(1)], dim=1)
+
+    def _of_rows(self, draws: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Temperature, top-p and min-p [B K, 1] of the rows, None where there is none; those in trouble draw freely."""
+        failed, config = self._failed.repeat_interleave(draws)[:, None], self.config
+        return (
+            torch.where(failed, 1.0, config.temperature),
+            torch.where(failed, 2.0, config.top_p) if config.top_p < 1 else None,
+            torch.where(failed, 0.0, config.min_p) if config.min_p else None,
+        )
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        """As in Sampler, up to a factor, which says nothing to a draw."""
+        config = self.config
+        if not self.static or config.temperature == 0 or config.top_k:
+            return super()._probabilities(logits)
+        temperature, top_p, min_p = self._filters[len(logits) > len(self._rows)]
+        p = (logits / temperature).softmax(dim=-1)
+        if min_p is not None:
+            p = p * (p >= min_p * p.amax(dim=-1, keepdim=True))
+        if top_p is not None:
+            ordered, order = p.sort(dim=-1, descending=True)
+            sums = ordered.cumsum(dim=-1)
+            p = p.scatter_(-1, order, ordered * (sums - ordered < top_p * sums[..., -1:]))
+        return p
 
     def _span(self) -> int:
         return self._bucket if self.static else super()._span()

@@ -93,9 +93,7 @@ class MeshTransformer(nn.Module):
         gathers from points has a gradient then that is not a number in bfloat16.
         """
         # All blocks share one cache of compiled variants: training and validating, at lengths that differ and do not.
-        settings = torch._dynamo.config
-        limit = "recompile_limit" if hasattr(settings, "recompile_limit") else "cache_size_limit"  # before PyTorch 2.7
-        setattr(settings, limit, max(64, getattr(settings, limit)))
+        allow_variants()
         inner = self.steps.inner.blocks if isinstance(self.steps, FaceSteps) else ()
         for block in [*self.trunk.blocks, *inner]:
             block.compile()
@@ -303,6 +301,13 @@ class MeshTransformer(nn.Module):
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def allow_variants() -> None:
+    """Let torch.compile make more variants of a function than the few that it makes by itself."""
+    settings = torch._dynamo.config
+    limit = "recompile_limit" if hasattr(settings, "recompile_limit") else "cache_size_limit"  # before PyTorch 2.7
+    setattr(settings, limit, max(64, getattr(settings, limit)))
 
 
 def _as_list(texts: str | Sequence[str]) -> list[str]:

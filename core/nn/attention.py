@@ -29,6 +29,16 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
+def turning_table(cos: Tensor, sin: Tensor) -> Tensor:
+    """The same angles for `turn`, [2, length, width]: cosines twice, and sines negative and positive."""
+    return torch.stack([torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)])
+
+
+def turn(x: Tensor, angles: Tensor) -> Tensor:
+    """What `rotate` gives, in half as many operations: x [..., K] by angles [2, ..., K]."""
+    return x * angles[0] + x.roll(x.shape[-1] // 2, dims=-1) * angles[1]
+
+
 def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Attention of q, k, v [B, H, T, K] to positions up to their own; the fused kernel where that is the faster one.
 
@@ -82,27 +92,37 @@ class Attention(nn.Module):
         y = causal_attention(*self.project(x, cos, sin))
         return self.out(rearrange(y, "b h t k -> b t (h k)"))
 
-    def extend(self, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: int) -> Tensor:
-        """T positions from `start` on, x [B, T, d], written to the cache, which holds those before."""
-        q, k, v = self.project(x, cos, sin)
+    def project_once(self, x: Tensor, angles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`project` for one position at a time, where the number of operations counts; angles [2, (B, 1,) T, K]."""
+        qkv = rearrange(self.qkv(x), "b t (three h k) -> three b h t k", three=3, h=self.heads)
+        q, k = turn(F.rms_norm(qkv[:2], qkv.shape[-1:]), angles.to(x.dtype))
+        return q, k, qkv[2]
+
+    def extend(self, x: Tensor, angles: Tensor, keys: Tensor, values: Tensor, start: int) -> Tensor:
+        """T positions from `start` on, x [B, T, d], written to the cache, which holds those before; angles [2, T, K] as
+        for `turn`.
+        """
+        q, k, v = self.project_once(x, angles)
         end = start + x.shape[1]
         keys[:, :, start:end] = k
         values[:, :, start:end] = v
         if start == 0:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        elif start + 1 == end:  # it sees all
+            y = F.scaled_dot_product_attention(q, keys[:, :, :end], values[:, :, :end])
         else:
             mask = torch.ones(end - start, end, dtype=torch.bool, device=x.device).tril(start)
             y = F.scaled_dot_product_attention(q, keys[:, :, :end], values[:, :, :end], attn_mask=mask)
         return self.out(rearrange(y, "b h t k -> b t (h k)"))
 
     def step(
-        self, x: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, at: Tensor, mask: Tensor
+        self, x: Tensor, angles: Tensor, keys: Tensor, values: Tensor, place: tuple[Tensor, Tensor], mask: Tensor
     ) -> Tensor:
-        """One position a row: x [B, 1, d], written to the cache at positions at [B]; mask [B, 1, 1, span] of what is
-        seen.
+        """One position a row: x [B, 1, d], written to the cache at place: rows [B] and their positions [B]; angles
+        [2, B, 1, 1, K]; mask [B, 1, 1, span], 0 where a position is seen and -inf where not.
         """
-        q, k, v = self.project(x, cos, sin)
-        rows = torch.arange(x.shape[0], device=x.device)
+        q, k, v = self.project_once(x, angles)
+        rows, at = place
         keys[rows, :, at] = k[:, :, 0]
         values[rows, :, at] = v[:, :, 0]
         span = mask.shape[-1]

@@ -76,16 +76,15 @@ class EdgeCounts:
         """Count a face: its vertices, three [B], where kept [B]; faces [B, F, 3] are those before it, -1 where none;
         keys [B, V] sort the vertices.
         """
-        rows = torch.arange(len(kept), device=kept.device)
-        following = faces.roll(-1, dims=-1)
-        for u, v in zip(face, [*face[1:], face[0]], strict=True):
-            a, b = u[:, None, None], v[:, None, None]
-            again = ((faces == a) & (following == b)).flatten(1).any(dim=1)
-            back = ((faces == b) & (following == a)).flatten(1).any(dim=1)
-            change = torch.where(back, -1, 1) * (kept & ~again)
-            self.open[rows, u] += change
-            self.open[rows, v] += change
-            self.upward[rows, torch.where(keys[rows, u] < keys[rows, v], u, v)] += change
+        following = faces.roll(-1, dims=-1).flatten(1)[:, None]
+        faces, u = faces.flatten(1)[:, None], torch.stack(face, dim=1)
+        v = u.roll(-1, dims=1)
+        a, b = u[..., None], v[..., None]
+        again = ((faces == a) & (following == b)).any(dim=-1)  # [B, 3], as all that is of edges here
+        back = ((faces == b) & (following == a)).any(dim=-1)
+        change = torch.where(back, -1, 1) * (kept[:, None] & ~again)
+        self.open.scatter_add_(1, u, change).scatter_add_(1, v, change)
+        self.upward.scatter_add_(1, torch.where(keys.gather(1, u) < keys.gather(1, v), u, v), change)
 
     def features(self, slot: int, face: list[Tensor], faces: Tensor, vertices: int) -> Tensor:
         """The features [B, V, 6] of `edge_features` at the next slot, after the slots of `face`, [B] each."""

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .attention import rotary_table, rotate
+from .attention import rotary_table, turn, turning_table
 from .closing import Closing, closing_of
 from .edges import FEATURES, dense_ids, edge_features
 from .steps import SlotStates
@@ -45,9 +45,7 @@ class CopyHead(nn.Module):
             nn.init.zeros_(self.closing.weight)
             nn.init.zeros_(self.closing.bias)
         self.codes = codes
-        cos, sin = rotary_table(capacity, dim)
-        self.register_buffer("cos", cos, persistent=False)
-        self.register_buffer("sin", sin, persistent=False)
+        self.register_buffer("angles", turning_table(*rotary_table(capacity, dim)), persistent=False)
 
     def gate_logits(self, hidden: Tensor, slot: Tensor | int, closing: Closing | None = None) -> Tensor:
         """Logits [..., 3] of copy, new, end; the mesh can end only before the first vertex of a face."""
@@ -67,7 +65,7 @@ class CopyHead(nn.Module):
         return self._place(self.key(hidden), slots)
 
     def _place(self, x: Tensor, slots: Tensor) -> Tensor:
-        return rotate(F.rms_norm(x, x.shape[-1:]), self.cos[slots], self.sin[slots])
+        return turn(F.rms_norm(x, x.shape[-1:]), self.angles[:, slots].to(x.dtype))
 
     @staticmethod
     def scores(queries: Tensor, keys: Tensor) -> Tensor:

@@ -54,11 +54,10 @@ class NeighbourSums:
 
     def add_face(self, kept: Tensor, vertices: list[Tensor], inputs: list[Tensor]) -> None:
         """Count a face: its vertices, three [B], and what stood in its slots, three [B, d]; where kept [B]."""
-        rows = torch.arange(len(kept), device=kept.device)
-        total = torch.stack(inputs).sum(dim=0) * kept[:, None]
-        for vertex in vertices:
-            self.sums[rows, vertex] += total
-            self.faces[rows, vertex] += kept
+        # The vertices of a face that is kept differ; where none is, any of them gets what it has.
+        rows, ids = torch.arange(len(kept), device=kept.device)[:, None], torch.stack(vertices, dim=1)
+        self.sums[rows, ids] += (torch.stack(inputs).sum(dim=0) * kept[:, None])[:, None]
+        self.faces[rows, ids] += kept[:, None]
 
     def select(self, rows: Tensor) -> None:
         self.sums, self.faces = self.sums[rows], self.faces[rows]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .attention import Attention, KVCache, rotary_table
+from .attention import Attention, KVCache, rotary_table, turning_table
 
 
 class Block(nn.Module):
@@ -49,6 +49,7 @@ class Trunk(nn.Module):
         cos, sin = rotary_table(capacity, dim // heads)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
+        self.register_buffer("angles", turning_table(cos, sin), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         cos, sin = self.cos[: x.shape[1]], self.sin[: x.shape[1]]
@@ -67,18 +68,19 @@ class Trunk(nn.Module):
     def extend(self, x: Tensor, start: int, cache: KVCache) -> Tensor:
         """Hidden states [B, T, d] of the next T positions from `start` on, the same in all rows; fills the cache."""
         end = start + x.shape[1]
-        cos, sin = self.cos[start:end], self.sin[start:end]
+        angles = self.angles[:, start:end]
         for block, keys, values in zip(self.blocks, cache.keys, cache.values, strict=True):
-            x = x + block.attention.extend(block.norm_attention(x), cos, sin, keys, values, start)
+            x = x + block.attention.extend(block.norm_attention(x), angles, keys, values, start)
             x = x + block.mlp(x)
         return self.norm(x)
 
     def step(self, x: Tensor, at: Tensor, span: int, cache: KVCache) -> Tensor:
         """One position a row: x [B, d] at positions at [B], all below `span`; gives hidden states [B, d]."""
-        cos, sin = self.cos[at][:, None, None], self.sin[at][:, None, None]
-        mask = (torch.arange(span, device=x.device) <= at[:, None])[:, None, None]
-        x = x[:, None]
+        angles = self.angles[:, at][:, :, None, None]
+        unseen = torch.arange(span, device=x.device) > at[:, None]
+        mask = torch.zeros_like(unseen, dtype=x.dtype).masked_fill_(unseen, -torch.inf)[:, None, None]
+        x, place = x[:, None], (torch.arange(len(x), device=x.device), at)
         for block, keys, values in zip(self.blocks, cache.keys, cache.values, strict=True):
-            x = x + block.attention.step(block.norm_attention(x), cos, sin, keys, values, at, mask)
+            x = x + block.attention.step(block.norm_attention(x), angles, keys, values, place, mask)
             x = x + block.mlp(x)
         return self.norm(x)[:, 0]

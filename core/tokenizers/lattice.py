@@ -30,6 +30,11 @@ def _are_factors(levels: tuple[tuple[int, ...], ...]) -> bool:
     return 1 <= len(levels) <= 64 and all(len(level) == 3 and min(level) >= 1 for level in levels)
 
 
+def _dividing(level: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Axes and factors that refine anything: on a GPU each operation counts, also those that change nothing."""
+    return [(axis, factor) for axis, factor in enumerate(level) if factor > 1]
+
+
 class LatticeTokenizer:
     """Codes of a vertex = digits of its lattice position in a mixed radix, coarsest digit first.
 
@@ -75,31 +80,39 @@ class LatticeTokenizer:
         cell = [self.levels] * 3
         codes = []
         for level in self.splits:
-            cell = [size // factor for size, factor in zip(cell, level, strict=True)]
-            code = 0 * rest[0]
-            for axis, (factor, size) in enumerate(zip(level, cell, strict=True)):
-                if factor > 1:  # one that refines nothing has no digit
-                    code = code * factor + rest[axis] // size
-                    rest[axis] = rest[axis] % size
-            codes.append(code)
+            code = None
+            for axis, factor in _dividing(level):
+                cell[axis] //= factor
+                digit = rest[axis]
+                if cell[axis] > 1:
+                    digit, rest[axis] = digit // cell[axis], digit % cell[axis]
+                code = digit if code is None else code * factor + digit
+            codes.append(rest[0] * 0 if code is None else code)
         return codes
 
     def lattice_positions(self, codes: Any) -> Any:
         """Codes [..., D] -> lattice coordinates as a list [x, y, z] of integer arrays (or tensors) [...]."""
-        z = y = x = 0
-        for index, (nz, ny, nx) in enumerate(self.splits):
+        axes: list[Any] = [None] * 3  # z, y, x
+        for index, level in enumerate(self.splits):
             code = codes[..., index]
-            z, y, x = z * nz + code // (ny * nx), y * ny + code // nx % ny, x * nx + code % nx
-        return [x, y, z]
+            below = size = math.prod(level)
+            for axis, factor in _dividing(level):
+                below //= factor
+                digit = code // below if below > 1 else code
+                digit = digit % factor if below * factor < size else digit
+                axes[axis] = digit if axes[axis] is None else axes[axis] * factor + digit
+        return [codes[..., 0] * 0 if axis is None else axis for axis in reversed(axes)]
 
     def positions(self, codes: Any) -> Any:
         """Codes [..., D] -> cell centres [..., 3] in [-1, 1] (x, y, z); NumPy in, NumPy out, tensor in, tensor out."""
-        axes = [(axis + 0.5) * (2 / self.levels) - 1 for axis in self.lattice_positions(codes)]
+        axes = self.lattice_positions(codes)
         if isinstance(codes, np.ndarray):
-            return np.stack(axes, axis=-1)
-        import torch
+            cells = np.stack(axes, axis=-1)
+        else:
+            import torch
 
-        return torch.stack(axes, dim=-1)
+            cells = torch.stack(axes, dim=-1)
+        return (cells + 0.5) * (2 / self.levels) - 1
 
     def decode_from_codes_to_faces(self, codes: Any) -> Any:
         """Codes int64 tensor [B, F, 3, D], -1 where there is no face -> coordinates [B, F, 3, 3], NaN there."""

@@ -20,7 +20,6 @@ from core.graphs import GraphSampler, Homes
 from core.sampling_config import SamplingConfig
 
 from .test_transformer import EVERYTHING, each_variant, small_model
-from .tiny_autoencoder import as_after_training, eight_meshes
 
 MOST = 20
 SEEDS = [5, 6, 7, 8, 9]
@@ -103,6 +102,8 @@ def test_completions_go_on_in_the_same_way(completion: bool) -> None:
 
 
 def test_learned_codes_too() -> None:
+    from .tiny_autoencoder import as_after_training, eight_meshes  # needs packages that nothing else here does
+
     torch.manual_seed(1)
     model = MeshTransformer(as_after_training(eight_meshes()), dim=16, depth=1, heads=2, max_faces=MOST)
     with torch.no_grad():

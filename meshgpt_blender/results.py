@@ -39,14 +39,34 @@ class ResultOptions:
         return cls(**{name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()})
 
 
-def row(count: int, size: float) -> list[Vector]:
-    """Places of `count` meshes from the 3D cursor: one alone stands at it, as everything that Blender adds; several
-    stand in a row beside it, which leaves it free.
+def row(count: int, size: float, alone: bool = True) -> list[Vector]:
+    """Places of `count` meshes from the 3D cursor: one alone stands at it, as everything that Blender adds, unless it
+    may not; several stand in a row beside it, which leaves it free.
     """
-    if count == 1:
+    if count == 1 and alone:
         return [Vector()]
     step = GAP * size
     return [Vector(((index % ROW + 1) * step, index // ROW * step, 0.0)) for index in range(count)]
+
+
+def places(context: bpy.types.Context, count: int, size: float, origin: Sequence[float] | None) -> list[Vector]:
+    """Where so many meshes stand: beside a place if one is given, else as `row` has it at the 3D cursor."""
+    start = context.scene.cursor.location if origin is None else Vector(origin)
+    return [start + offset for offset in row(count, size, alone=origin is None)]
+
+
+def free_beside(context: bpy.types.Context, obj: bpy.types.Object, count: int, size: float) -> Vector:
+    """The place beside which a row, to the right of an object, hides nothing that is there already."""
+    step = GAP * size
+    taken = [other.matrix_world.translation for other in context.view_layer.objects]
+    start = obj.matrix_world.translation.copy()
+    start.x += max(0.0, GAP * max(obj.dimensions) - step)  # it may have been made larger since
+    offsets = row(min(count, ROW), size, alone=False)
+    for _ in taken:  # each can be in the way once; far from the origin a small step may lead nowhere
+        if all((start + offset - other).length > 0.5 * step for offset in offsets for other in taken):
+            break
+        start.x += step
+    return start
 
 
 def title(prompt: str) -> str:
@@ -55,13 +75,18 @@ def title(prompt: str) -> str:
     return name[0].upper() + name[1:]
 
 
-def build(context: bpy.types.Context, meshes: Sequence[ResultMesh], options: ResultOptions) -> list[bpy.types.Object]:
-    """New objects beside the 3D cursor, each with its provenance; they are selected, the first one active."""
+def build(
+    context: bpy.types.Context,
+    meshes: Sequence[ResultMesh],
+    options: ResultOptions,
+    origin: Sequence[float] | None = None,
+) -> list[bpy.types.Object]:
+    """New objects at their `places`, each with its provenance; they are selected, the first one active."""
     objects = []
-    for mesh, place in zip(meshes, row(len(meshes), options.size), strict=True):
+    for mesh, place in zip(meshes, places(context, len(meshes), options.size, origin), strict=True):
         name = title(mesh.provenance.get("prompt", ""))
         obj = mesh_io.new_object(context, name, mesh_io.stand(mesh.vertices, options.size), mesh.faces)
-        obj.location = context.scene.cursor.location + place
+        obj.location = place
         provenance.write(obj, mesh.provenance | {"result": asdict(options)})
         finish(obj, options)
         objects.append(obj)

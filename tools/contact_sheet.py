@@ -65,6 +65,8 @@ def add_text(text: str, column: float, row: float, size: float = 0.34) -> None:
     thing = bpy.data.objects.new("text", data)
     thing.location, thing.rotation_euler = place(column, row), (TILT, 0, 0)
     bpy.context.collection.objects.link(thing)
+    bpy.context.view_layer.update()  # its width is known only then
+    thing.scale *= 0.95 * CELL / max(0.95 * CELL, thing.dimensions.x)  # the picture is one cell wide to the left of it
 
 
 def render(columns: int, rows: int, path: Path) -> None:

@@ -19,9 +19,8 @@ from .model import light_transformer, writes
 from .sampler import LightSampler
 from .weights import read_weights
 
-# Up to how many meshes this engine writes although PyTorch is there; docs/PERFORMANCE.md has what was measured.
-FEW = 4  # with a GPU, where it is a guess: a face is many small calls there too
-MANY = 32  # on a processor
+# Up to how many meshes this engine writes although there is a GPU: a guess, for a face is many small calls there too.
+FEW = 4
 SET_UP = "Set up PyTorch, or choose another device."
 
 
@@ -29,18 +28,17 @@ def writing_device(path: Path, device: str, meshes: int) -> str | None:
     """The device on which the model in a folder writes so many meshes best, of those that `device` leaves open; None:
     the best that PyTorch has. "auto" leaves all open, "cpu" both ways to use the processor.
 
-    Without PyTorch and its packages it is NumPy's, if the model can be written with that; so it is for a few meshes,
-    which come sooner that way and on a processor faster.
+    Without PyTorch and its packages it is NumPy's, if the model can be written with that. So it is on a processor: each
+    mesh comes as soon as it is written, and faces evenly, however many are asked for (docs/PERFORMANCE.md); and for a
+    few beside a GPU. `meshes` 0: the model is wanted for something else.
     """
-    if device in ("auto", "cpu") and writes(read_config(path)) and (not has_torch() or _few(meshes, device)):
+    if device in ("auto", "cpu") and writes(read_config(path)) and (not has_torch() or _suits(meshes, device)):
         return "numpy"
     return None if device == "auto" else device
 
 
-def _few(meshes: int, device: str) -> bool:
-    if not FEW < meshes <= MANY:
-        return 0 < meshes <= FEW
-    return device == "cpu" or not _has_gpu()
+def _suits(meshes: int, device: str) -> bool:
+    return meshes > 0 and (meshes <= FEW or device == "cpu" or not _has_gpu())
 
 
 @functools.cache

@@ -14,7 +14,7 @@ NOT_GENERATED = "Select an object that MeshGPT has generated"
 
 
 class _Again:
-    """Mixin: Generate with the settings of the active object."""
+    """Mixin: Generate with the settings of the active object, beside it."""
 
     bl_options = {"REGISTER"}
 
@@ -38,8 +38,12 @@ class _Again:
         options |= {name: kept[name] for name in properties.RESULT_OPTIONS if name in kept}
         if options.get("material") not in bpy.data.materials:
             options.pop("material", None)  # removed or renamed since
+        changes, size = self.changes(context), options.get("size")
+        if not isinstance(size, int | float):
+            size = results.ResultOptions.size
+        origin = results.free_beside(context, context.active_object, changes.get("count", 1), size)
         try:
-            bpy.ops.meshgpt.generate(how, **options | self.changes(context))
+            bpy.ops.meshgpt.generate(how, **options | changes, origin=origin)
         except (RuntimeError, TypeError, ValueError) as error:  # refused, or the property was edited into nonsense
             self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
             return {"CANCELLED"}
@@ -51,14 +55,14 @@ class _Again:
 
 
 class MESHGPT_OT_regenerate(_Again, bpy.types.Operator):
-    """Generate the active object's mesh again, with its seed and settings, as a new object"""
+    """Generate the active object's mesh again, with its seed and settings, as a new object beside it"""
 
     bl_idname = "meshgpt.regenerate"
     bl_label = "Regenerate"
 
 
 class MESHGPT_OT_more_like_this(_Again, bpy.types.Operator):
-    """Generate other meshes with the active object's settings and new seeds, as many as Count in the panel says"""
+    """Generate other meshes beside the active object, with its settings and new seeds, as many as the panel's Count"""
 
     bl_idname = "meshgpt.more_like_this"
     bl_label = "More Like This"

@@ -6,7 +6,7 @@ import random
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import BoolProperty
+from bpy.props import BoolProperty, FloatVectorProperty
 
 from ...core.errors import MeshGPTError
 from .. import jobs, mesh_io, models, preview, properties, results, runtime
@@ -27,6 +27,12 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
 
     random_seed: BoolProperty(
         name="New Seed", description="Ignore the seed and choose one", options={"SKIP_SAVE", "HIDDEN"}
+    )
+    origin: FloatVectorProperty(
+        name="Origin",
+        description="The meshes stand beside this place; if not set, at the 3D cursor",
+        subtype="TRANSLATION",
+        options={"SKIP_SAVE", "HIDDEN"},
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -74,9 +80,8 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
         return jobs.start("generate", args, runtime.launch())
 
     def show_preview(self, context: bpy.types.Context) -> None:
-        candidates = results.row(self.count * self.attempts, self.size)  # the best of which will stand alone
-        places = [context.scene.cursor.location + place for place in candidates]
-        preview.start(places, self.size / mesh_io.MODEL_SIDE)
+        candidates = self.count * self.attempts  # the best of which will stand alone
+        preview.start(results.places(context, candidates, self.size, self._origin()), self.size / mesh_io.MODEL_SIDE)
 
     def conclude(self, context: bpy.types.Context, job: jobs.Job) -> set[str]:
         global _last
@@ -86,11 +91,14 @@ class MESHGPT_OT_generate(properties.GenerateProperties, properties.ResultProper
         _last = (self._key(), meshes)
         return self._build(context, meshes)
 
+    def _origin(self) -> tuple[float, ...] | None:
+        return tuple(self.origin) if self.properties.is_property_set("origin") else None
+
     def _key(self) -> tuple:
         return tuple(getattr(self, name) for name in properties.ASKED_OPTIONS)
 
     def _build(self, context: bpy.types.Context, meshes: list[jobs.ResultMesh]) -> set[str]:
-        results.build(context, meshes, results.ResultOptions.of(self))
+        results.build(context, meshes, results.ResultOptions.of(self), self._origin())
         if self.random_seed and context.scene.meshgpt.random_seed:
             context.scene.meshgpt.seed = self.seed  # the field shows the last one, which one may want to keep
         faces = sum(len(mesh.faces) for mesh in meshes)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 import subprocess
@@ -24,7 +25,7 @@ from core.errors import MeshGPTError
 from core.events import FaceEvent, MeshEvent
 from core.generation import Sampler
 from core.light import checkpoint
-from core.light.checkpoint import writing_device
+from core.light.checkpoint import FEW, writing_device
 from core.light.layers import gelu
 from core.light.model import LightTransformer
 from core.light.sampler import LightSampler, Uniform
@@ -229,19 +230,33 @@ print(len(mesh.faces), mesh.settings["device"])
     assert int(faces) > 10 and device == "numpy"
 
 
-def test_it_writes_a_few_meshes_on_a_processor_and_fewer_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_writes_any_number_of_meshes_on_a_processor_and_a_few_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `docs/PERFORMANCE.md` measured; a device that was chosen by name stays."""
     model, autoencoder = find_checkpoint(), find_checkpoint("meshgpt-autoencoder")
-    for gpus, most in ((False, 32), (True, 4)):
+    for gpus, many in ((False, "numpy"), (True, None)):
         monkeypatch.setattr(checkpoint, "_has_gpu", lambda found=gpus: found)
-        assert [writing_device(model, "auto", count) for count in (0, 1, most, most + 1)] == [
-            None,
-            "numpy",
-            "numpy",
-            None,
-        ]
-        assert [writing_device(model, "cpu", count) for count in (0, 1, 32, 33)] == ["cpu", "numpy", "numpy", "cpu"]
+        chosen = [writing_device(model, "auto", count) for count in (0, 1, FEW, FEW + 1, 800)]
+        assert chosen == [None, "numpy", "numpy", many, many]
+        chosen = [writing_device(model, "cpu", count) for count in (0, 1, FEW + 1, 800)]
+        assert chosen == ["cpu", "numpy", "numpy", "numpy"]
         assert writing_device(model, "cuda", 1) == "cuda" and writing_device(autoencoder, "auto", 1) is None
+
+
+def test_of_many_meshes_the_first_comes_before_the_second_is_begun() -> None:
+    """So a large job shows as much a second as a small one, and needs no more memory."""
+    asked = []
+    stream = load_checkpoint(device="numpy").stream(
+        "table", 200, 20, max_faces=6, cancelled=lambda: asked.append(1) or False
+    )
+    found = list(itertools.islice(stream, 15))
+    stream.close()
+    rows = [event.row for event in found]
+    assert rows == sorted(rows) and isinstance(found[-1], MeshEvent | FaceEvent) and rows[-1] >= 2
+    for row in range(rows[-1]):
+        mine = [event for event in found if event.row == row]
+        assert [event.index for event in mine[:-1]] == list(range(len(mine) - 1)) and isinstance(mine[-1], MeshEvent)
+        assert mine[-1].mesh.seed == row and len(mine[-1].mesh.codes) == len(mine) - 1
+    assert len(asked) < 60, "each face asks once whether to go on, and nothing was written ahead"
 
 
 @pytest.mark.parametrize("missing", ["torch", "safetensors", "einops"])

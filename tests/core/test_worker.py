@@ -179,6 +179,27 @@ def test_the_same_seed_gives_the_same_mesh_alone(process: Process, model: Path, 
     np.testing.assert_array_equal(found[0]["vertices"], found[1]["vertices"])
 
 
+def test_a_job_of_hundreds_sends_its_first_meshes_early_and_in_order(
+    process: Process, model: Path, tmp_path: Path
+) -> None:
+    """It needs no batch to fill, and is cancelled like a small one."""
+    args = {"model": str(model), "folder": str(tmp_path), "prompt": "table", "seed": 3, "max_faces": 12}
+    process.ask(60, protocol.GENERATE, **args, count=200, best_of=4)
+    events = []
+    while sum(event["event"] == protocol.MESH for event in events) < 3:
+        events.append(process.next())
+        assert events[-1]["event"] in (protocol.PROGRESS, protocol.FACE, protocol.MESH), events[-1]
+    start = time.monotonic()
+    process.ask(61, protocol.CANCEL, job=60)
+    later, answer = process.answer(60)
+    assert answer["kind"] == protocol.CANCELLED and time.monotonic() - start < 0.5
+    sent = [event for event in events + later if event["event"] == protocol.MESH]
+    assert [event["row"] // 4 for event in sent] == list(range(len(sent))) and len(sent) < 100
+    streamed = [protocol.read_arrays(event["path"]) for event in events if event["event"] == protocol.FACE]
+    rows = np.concatenate([batch["rows"] for batch in streamed])
+    assert (np.diff(rows) >= 0).all() and rows.max() < 16, "rows far behind were begun before the first had ended"
+
+
 def test_cancel_stops_between_two_faces(process: Process, model: Path, tmp_path: Path) -> None:
     process.ask(7, protocol.GENERATE, model=str(model), folder=str(tmp_path), count=64, manifold=False)
     event = process.next()

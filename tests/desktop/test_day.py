@@ -172,7 +172,7 @@ def _cancel(rig, area):
 
 
 def _again(rig, area, region):
-    """Regenerate, from the object's own panel: the same mesh as a new object."""
+    """Regenerate, from the object's own panel: the same mesh as a new object, beside the first."""
     name, before = bpy.context.active_object.name, _names()
     yield from rig.click("meshgpt.regenerate(")
     yield from rig.wait(lambda: _idle() and _names() != before, 120, "the mesh")
@@ -180,6 +180,7 @@ def _again(rig, area, region):
     first, second = bpy.data.objects[name], bpy.context.active_object
     assert json.loads(first["meshgpt"])["seed"] == json.loads(second["meshgpt"])["seed"]
     assert len(first.data.polygons) == len(second.data.polygons) and first != second
+    assert second.location.x - first.location.x > 2 and second.location.yz == first.location.yz
     yield from rig.shot("07_regenerated")
 
 

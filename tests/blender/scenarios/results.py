@@ -8,6 +8,7 @@ import math
 import bpy
 import numpy as np
 from _blender import done, enable, names, part, refused
+from mathutils import Vector
 
 enable()
 jobs, generate = part("jobs"), part("operators.generate")
@@ -59,9 +60,22 @@ before = names()[0]
 assert bpy.ops.meshgpt.regenerate() == {"FINISHED"}
 again = bpy.context.active_object
 assert again is not full and corners(again) == corners(full) and len(again.data.polygons) == len(full.data.polygons)
+step = part("results").GAP * 0.75
+assert (again.location - full.location - Vector((step, 0, 0))).length < 1e-5, "it hides the one it was made from"
+bpy.context.view_layer.objects.active = full
+full.location = (5.0, 1.0, 0.5)
+full.scale = (2.0, 2.0, 2.0)
+bpy.context.view_layer.update()
+for number in (2, 3):  # the cursor is elsewhere, it was made larger, and the second time the next place is taken
+    bpy.context.view_layer.objects.active = full
+    assert bpy.ops.meshgpt.regenerate() == {"FINISHED"}
+    offset = bpy.context.active_object.location - full.location
+    assert (offset - Vector((number * step, 0, 0))).length < 1e-4, offset
 bpy.context.scene.meshgpt.count = 3
 assert bpy.ops.meshgpt.more_like_this() == {"FINISHED"}
 more = [json.loads(obj["meshgpt"]) for obj in bpy.context.selected_objects]
+beside = sorted(round((obj.location.x - full.location.x) / step, 4) for obj in bpy.context.selected_objects)
+assert beside == [4, 5, 6], beside
 assert len(more) == 3 and len({one["seed"] for one in more} | {7}) == 4
 assert all(one["prompt"] == "Round red table" and one["result"]["quads"] and one["faces"] == 60 for one in more)
 bpy.data.materials.remove(bpy.data.materials["Clay"])

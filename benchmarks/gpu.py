@@ -181,7 +181,7 @@ def training(setting: Setting) -> Iterator[Row]:
     yield Row(f"bfloat16 product, {side} x {side}", best / 1e12, "Tflop/s")
     config = load_checkpoint(MODEL, device="cpu").transformer.config
     large = TransformerConfig(dim=1024, depth=24, heads=16, step="face", max_faces=400)
-    models = {"bundled": (config, 200, 32), "large": (large, 400, 32)}
+    models = {"bundled": (config, 200, 64), "large": (large, 400, 64)}
     if setting.quick:
         small = replace(large, dim=64, depth=2, heads=2)
         models = {"bundled": (config, 20, 2), "large": (small, 40, 2)}

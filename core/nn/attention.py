@@ -15,6 +15,13 @@ from torch import Tensor, nn
 _SHORT, _TINY = 384, 8  # positions
 
 
+class RMSNorm(nn.RMSNorm):
+    """With its weight in the type of what it is given: PyTorch's fused kernel takes no two types."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
 def rotary_table(length: int, width: int, theta: float = 10_000.0) -> tuple[Tensor, Tensor]:
     """Cosines and sines [length, width / 2] of RoPE (Su et al., arXiv 2104.09864)."""
     frequencies = theta ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .attention import RMSNorm
 from .trunk import Trunk
 
 
@@ -30,14 +31,14 @@ class MLPCodes(nn.Module):
         self.level = nn.Parameter(torch.randn(len(codebook_sizes), width) * 0.02)
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                nn.RMSNorm(width),
+                RMSNorm(width),
                 nn.Linear(width, 3 * width, bias=False),
                 nn.GELU(),
                 nn.Linear(3 * width, width, bias=False),
             )
             for _ in range(depth)
         )
-        self.norm = nn.RMSNorm(width)
+        self.norm = RMSNorm(width)
         self.out = nn.ModuleList(nn.Linear(width, size) for size in codebook_sizes)
         for table in self.codes:
             nn.init.normal_(table.weight, std=0.02)

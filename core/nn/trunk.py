@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .attention import Attention, KVCache, rotary_table, turning_table
+from .attention import Attention, KVCache, RMSNorm, rotary_table, turning_table
 
 
 class Block(nn.Module):
@@ -17,9 +17,9 @@ class Block(nn.Module):
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.norm_attention = nn.RMSNorm(dim)
+        self.norm_attention = RMSNorm(dim)
         self.attention = Attention(dim, heads)
-        self.norm_mlp = nn.RMSNorm(dim)
+        self.norm_mlp = RMSNorm(dim)
         self.up = nn.Linear(dim, 4 * dim, bias=False)
         self.down = nn.Linear(4 * dim, dim, bias=False)
         self.dropout = nn.Dropout(dropout)
@@ -45,7 +45,7 @@ class Trunk(nn.Module):
         super().__init__()
         self.dim, self.heads, self.capacity, self.recompute = dim, heads, capacity, recompute
         self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(depth))
-        self.norm = nn.RMSNorm(dim)
+        self.norm = RMSNorm(dim)
         cos, sin = rotary_table(capacity, dim // heads)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)

@@ -66,15 +66,17 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default=default, help="auto, numpy, cpu, cuda, mps, xpu (default: %(default)s)")
 
 
-def load(options: argparse.Namespace, name: str | None = None) -> Any:
-    """The checkpoint called `name`, else the one that the options ask for, else the default."""
+def load(options: argparse.Namespace, name: str | None = None, meshes: int = 0) -> Any:
+    """The checkpoint called `name`, else the one that the options ask for, else the default; to write so many meshes,
+    if any.
+    """
     from ..checkpoint import load_checkpoint
     from ..environment import need_packages, set_threads
     from ..light.checkpoint import writing_device
     from ..model_list import find_checkpoint
 
     path = find_checkpoint(name or options.model)  # a wrong name is found out before the seconds that torch takes
-    device = writing_device(path, options.device, 0)
+    device = writing_device(path, options.device, meshes)
     if device != "numpy":
         need_packages()
         set_threads()

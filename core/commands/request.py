@@ -68,7 +68,7 @@ def write_meshes(
     into_file = options.out.suffix.lower() in WRITABLE
     if into_file and options.count > 1:
         raise MeshGPTError(f"{options.count} meshes do not fit into one file.", "Name a folder: --out meshes/")
-    checkpoint = load(options)
+    checkpoint = load(options, meshes=0 if options.draft else options.count * (options.best_of or 1))
     settings = {name: getattr(options, name) for name in (*_WISH, *_DRAWN) if getattr(options, name) is not None}
     if options.draft:
         settings["draft"] = load(options, options.draft)

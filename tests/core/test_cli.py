@@ -115,6 +115,12 @@ def test_a_draft_and_the_best_of_several(trained, tmp_path):
     assert drafted["draft"] == "model" and drafted["acceptance"] > 0.5
 
 
+def test_a_processor_writes_with_numpy_unless_there_is_a_draft(trained, tmp_path):
+    options = ("generate", "--model", trained[0] / "model", "--max-faces", 4, "--device", "cpu", "--out", tmp_path)
+    assert run_json(*options, "--count", 5)["device"] == "numpy"
+    assert run_json(*options, "--draft", trained[0] / "model")["device"] == "cpu"
+
+
 def test_an_error_with_json_is_an_object_too():
     said = run_json("info", "nothing.ply", code=2)
     assert "nothing.ply" in said["error"] and said["hint"]

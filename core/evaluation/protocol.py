@@ -21,7 +21,7 @@ from ..mesh import TriangleMesh
 from .alignment import STEPS, train_classifier
 from .clouds import chamfer, point_clouds
 from .distribution import Reference
-from .generated import Wish, make, nonmanifold_share, noun_wishes, soundness
+from .generated import Wish, make, nonmanifold_share, noun_wishes, soundness, writer_of
 from .jobs import completion, retopology
 from .likelihood import likelihood, tokenizer_accuracy
 from .novelty import TrainingShapes
@@ -107,6 +107,14 @@ class _Evaluation:
             )
         self.classifier_steps = classifier_steps
         self._shapes: TrainingShapes | None = None
+        self._writer: Checkpoint | None = None
+
+    @property
+    def writer(self) -> Checkpoint:
+        """The checkpoint as all that is generated is written with it."""
+        if self._writer is None:
+            self._writer = writer_of(self.checkpoint)
+        return self._writer
 
     @property
     def shapes(self) -> TrainingShapes:
@@ -123,7 +131,7 @@ class _Evaluation:
     def nouns(self) -> dict[str, Any]:
         """Meshes for the commonest nouns: sound, new, and what was asked for?"""
         wishes = noun_wishes(self.train, self.meshes, seed=self.seed)
-        made = make(self.checkpoint, wishes, seed=self.seed, advance=self.advance, **self.sampling)
+        made = make(self.writer, wishes, seed=self.seed, advance=self.advance, **self.sampling)
         found = [(mesh, wish) for mesh, wish in zip(made, wishes, strict=True) if mesh is not None]
         result = soundness(made, wishes)
         if not found:
@@ -160,7 +168,7 @@ class _Evaluation:
         """A mesh for each held-out one, of its label and face count; and the control rows."""
         wishes = [Wish(sample.label, len(sample.mesh.faces)) for sample in self.validation]
         seed = self.seed + self.meshes
-        made = make(self.checkpoint, wishes, seed=seed, advance=self.advance, **self.sampling)
+        made = make(self.writer, wishes, seed=seed, advance=self.advance, **self.sampling)
         reference = Reference(point_clouds([sample.mesh for sample in self.validation], seed=2))
         subset = [sample.mesh for sample in self._alike()]
         rng = np.random.default_rng(self.seed)
@@ -200,7 +208,7 @@ class _Evaluation:
         """Meshes without any wish: how far apart they lie, beside as many training meshes; medians of the distance to
         the nearest other one.
         """
-        made = make(self.checkpoint, [Wish("")] * _VARIED, seed=self.seed, advance=self.advance, **self.sampling)
+        made = make(self.writer, [Wish("")] * _VARIED, seed=self.seed, advance=self.advance, **self.sampling)
         found = [mesh for mesh in made if mesh is not None]
         if len(found) < 2:
             return {"generated": len(found)}
@@ -215,14 +223,14 @@ class _Evaluation:
 
     def completion(self) -> dict[str, Any]:
         some = [(sample.mesh, sample.label) for sample in self._some(_COMPLETED, 2)]
-        return completion(self.checkpoint, some, seed=self.seed, advance=self.advance, **self.sampling)
+        return completion(self.writer, some, seed=self.seed, advance=self.advance, **self.sampling)
 
     def retopology(self) -> dict[str, Any]:
         if not self.checkpoint.transformer.config.point_latents:
             return {"meshes": 0, "why": "trained without point clouds"}
         low, high = _REMADE
         some = [sample.mesh for sample in self._some(_RETOPOLOGIZED, low, high)]
-        return retopology(self.checkpoint, some, seed=self.seed, advance=self.advance, **self.sampling)
+        return retopology(self.writer, some, seed=self.seed, advance=self.advance, **self.sampling)
 
     def _some(self, count: int, least: int, most: int = 10**9) -> list[Sample]:
         """Held-out meshes of so many faces, drawn by the seed; at most `count`."""

@@ -19,7 +19,7 @@ from core.evaluation import PARTS, evaluate
 from core.evaluation.alignment import train_classifier
 from core.evaluation.clouds import chamfer, point_clouds, turned
 from core.evaluation.distribution import Reference, one_nearest_neighbour_accuracy
-from core.evaluation.generated import Wish, make, nonmanifold_share, noun_wishes, soundness
+from core.evaluation.generated import Wish, make, nonmanifold_share, noun_wishes, soundness, writer_of
 from core.evaluation.jobs import lower_half, subdivided
 from core.evaluation.novelty import TrainingShapes
 from core.mesh import TriangleMesh
@@ -132,6 +132,9 @@ def test_meshes_come_in_the_order_of_their_wishes_and_alone_as_together(tiny: Ch
     alone = tiny.generate("table", faces=40, seed=5)[0]
     assert [mesh.seed for mesh in together] == [3, 4, 5]
     assert np.array_equal(together[2].codes, alone.codes)
+    assert writer_of(tiny).device == "numpy"
+    for mesh, same in zip(together, make(writer_of(tiny), wishes, seed=3), strict=True):
+        assert np.array_equal(mesh.codes, same.codes)
     sound = soundness(together, wishes)
     assert sound["generated"] == 3 and sound["with_duplicate_faces"] == sound["with_degenerate_faces"] == 0
     errors = [abs(len(mesh.faces) / wish.faces - 1) for mesh, wish in zip(together, wishes, strict=True)]

@@ -29,8 +29,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "meshgpt-lowpoly": (
         f"transformer {PARTS} --closing --point-attention --max-faces 800 --dropout 0.1 --faces-per-batch 16384 "
         "--passes 8 --loaders 3 --no-yaws --scale 0.85 1.15 --shift-probability 0.1 --derived 0.3 --long 150 "
-        "--drop-points 0.5 --keep 0.2 --drop-prompt 0.07 --steps 6700 --learning-rate 0.002 --warmup 200 --cooldown 0.45 "
-        "--ema 0.999 --validate-every 500 --no-keep-best",
+        "--drop-points 0.5 --keep 0.2 --drop-prompt 0.07 --steps 6700 --learning-rate 0.002 --warmup 200 "
+        "--cooldown 0.45 --ema 0.999 --validate-every 500 --no-keep-best",
     ),
     # The paper's own way, over codes that a graph autoencoder learned, on processors: how triangles go together, from
     # meshes that are turned, stretched and decimated in any way; what artists build; the same in learned codes.

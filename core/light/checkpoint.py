@@ -19,8 +19,8 @@ from .model import light_transformer, writes
 from .sampler import LightSampler
 from .weights import read_weights
 
-# Up to how many meshes this engine writes although there is a GPU, where a face takes as long for one as for dozens: one
-# comes slower there, four a little faster once PyTorch has started (docs/PERFORMANCE.md).
+# Up to how many meshes this engine writes although there is a GPU, where a face takes as long for one as for dozens:
+# one comes slower there, four a little faster once PyTorch has started (docs/PERFORMANCE.md).
 FEW = 4
 SET_UP = "Set up PyTorch, or choose another device."
 

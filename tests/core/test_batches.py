@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -41,6 +42,15 @@ def curve(folder: Path) -> list[float]:
 
 def trainer(kind: str, folder: Path, **changes: Any) -> Trainer:
     return Trainer(build_task(kind), TrainingConfig(**COMMON | {"out": str(folder)} | changes))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Several add up in any order, and the same run would not give the same losses."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @needs_loaders

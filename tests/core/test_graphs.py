@@ -94,6 +94,13 @@ def test_whatever_the_settings(settings: dict) -> None:
     assert told(sampler(uncaptured, model, **settings).stream()) == expected
 
 
+def test_points_that_are_attended_to() -> None:
+    model = ending_model(step="face", edges=True, closing=True, point_attention=True, **EVERYTHING)
+    expected = told(sampler(Sampler, model, guidance=2.0).stream())
+    assert told(sampler(uncaptured, model, guidance=2.0).stream()) == expected
+    assert len(lengths(expected)) > 1  # rows leave, and what they attend to with them
+
+
 @pytest.mark.parametrize("completion", [True, False])
 def test_completions_go_on_in_the_same_way(completion: bool) -> None:
     model = ending_model(step="face", edges=True, closing=True, neighbours=True, completion=completion)

@@ -14,6 +14,7 @@ import numpy as np
 Weights = Mapping[str, np.ndarray]
 _EPS = np.float32(np.finfo(np.float32).eps)
 _FEW = 5  # rows
+_LINE = 16  # numbers of a line of the processor's cache
 
 
 def part(weights: Weights, prefix: str) -> dict[str, np.ndarray]:
@@ -21,9 +22,24 @@ def part(weights: Weights, prefix: str) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
+def packed(weights: Weights) -> dict[str, np.ndarray]:
+    """Copies of the weights in one block of memory, which the system can map with large pages: a product with a vector
+    reads them faster from there (docs/PERFORMANCE.md).
+    """
+    sizes = [-(-value.size // _LINE) * _LINE for value in weights.values()]
+    ends = np.cumsum(sizes)
+    block = np.empty(int(ends[-1]), np.float32)
+    result = {}
+    for (name, value), end, size in zip(weights.items(), ends.tolist(), sizes, strict=True):
+        result[name] = block[end - size :][: value.size].reshape(value.shape)
+        result[name][...] = value
+    return result
+
+
 def rms(x: np.ndarray) -> np.ndarray:
     """x [..., d] over its root mean square."""
-    return x * (1 / np.sqrt(np.einsum("...i,...i->...", x, x)[..., None] / np.float32(x.shape[-1]) + _EPS))
+    mean = np.einsum("...i,...i->...", x, x) * np.float32(1 / x.shape[-1])
+    return x / np.sqrt(mean + _EPS)[..., None]
 
 
 def product(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -33,6 +49,8 @@ def product(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     long as two products with vectors; and NumPy goes without BLAS for some strides of axes of length one.
     """
     rows = x.reshape(-1, x.shape[-1])
+    if len(rows) == 1:
+        return np.dot(rows[0], weight).reshape(*x.shape[:-1], -1)
     if len(rows) > _FEW:
         return (rows @ weight).reshape(*x.shape[:-1], -1)
     result = np.empty((len(rows), weight.shape[1]), np.float32)
@@ -97,7 +115,9 @@ class Cache:
 
 
 class Trunk:
-    """`core.nn.trunk.Trunk`: blocks of causal attention and a squared-ReLU MLP. Norms are folded into what follows."""
+    """`core.nn.trunk.Trunk`: blocks of causal attention and a squared-ReLU MLP. Norms are folded into the weights that
+    follow, which are changed in place.
+    """
 
     def __init__(self, weights: Weights, depth: int, heads: int, capacity: int) -> None:
         self.norm, self.heads = weights["norm.weight"], heads
@@ -108,20 +128,21 @@ class Trunk:
     @staticmethod
     def _folded(block: Weights) -> tuple[np.ndarray, ...]:
         """Transposed weights of queries, keys and values, the way out, up and down."""
-        inward = block["attention.qkv.weight"] * block["norm_attention.weight"]
-        up = block["up.weight"] * block["norm_mlp.weight"]
+        inward, up = block["attention.qkv.weight"], block["up.weight"]
+        inward *= block["norm_attention.weight"]
+        up *= block["norm_mlp.weight"]
         return inward.T, block["attention.out.weight"].T, up.T, block["down.weight"].T
 
     def extend(self, x: np.ndarray, start: int, cache: Cache) -> np.ndarray:
         """Hidden states [L, T, d] of the next T positions from `start` on; fills the cache."""
         lanes, count, _ = x.shape
         end = start + count
-        cos, sin = self.cos[start:end, None], self.sin[start:end, None]
+        cos, sin = self.cos[start:end, None, None], self.sin[start:end, None, None]
         scale = np.float32((self.dim // self.heads) ** -0.5)
         hidden = None if count == 1 else np.triu(np.ones((count, end), bool), start + 1)
         for index, (inward, out, up, down) in enumerate(self.blocks):
             qkv = product(rms(x), inward).reshape(lanes, count, 3, self.heads, -1)
-            q, k = (rotate(rms(qkv[:, :, i]), cos, sin).transpose(0, 2, 1, 3) for i in (0, 1))
+            q, k = rotate(rms(qkv[:, :, :2]), cos, sin).transpose(2, 0, 3, 1, 4)
             keys, values = cache.keys[index, :, :, :end], cache.values[index, :, :, :end]
             keys[:, :, start:], values[:, :, start:] = k, qkv[:, :, 2].transpose(0, 2, 1, 3)
             scores = (q @ keys.swapaxes(-1, -2)) * scale

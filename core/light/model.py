@@ -22,7 +22,7 @@ from ..tokenizers import tokenizer_from_config
 from ..tokenizers.lattice import LatticeTokenizer
 from ..transformer_config import TransformerConfig
 from ..vocabulary import Vocabulary
-from .layers import Cache, Trunk, Weights, fourier, gelu, part, product, rms, rotary_table, rotate, silu
+from .layers import Cache, Trunk, Weights, fourier, gelu, packed, part, product, rms, rotary_table, rotate, silu
 from .points import NearestPoints, PointAttention, point_latents
 from .rules import Closing
 
@@ -73,6 +73,7 @@ class LightTransformer:
         """weights: by their names in a MeshTransformer; raises KeyError or ValueError for those of another model."""
         self.config, self.vocabulary, self.tokenizer = config, vocabulary, tokenizer
         per_face = 1 if config.step == "face" else 3
+        weights = packed(weights)  # which may be changed in place from here on
         self.per_face, self._weights = per_face, weights
         self._prefix = part(weights, "prefix.")
         self.prefix_length = vocabulary.max_words + 2 + bool(vocabulary.categories) + config.point_latents
@@ -171,7 +172,9 @@ class CopyHead:
         self._blocks = []
         while (norm := codes.get(f"blocks.{len(self._blocks)}.0.weight")) is not None:
             block = part(codes, f"blocks.{len(self._blocks)}.")
-            self._blocks.append(((block["1.weight"] * norm).T, block["3.weight"].T))
+            up = block["1.weight"]
+            up *= norm
+            self._blocks.append((up.T, block["3.weight"].T))
 
     def gate_logits(self, hidden: np.ndarray, closing: Closing | None = None) -> np.ndarray:
         """Logits [L, 3] of copy, new, end."""
@@ -235,15 +238,21 @@ class Writing:
         self._sums = np.zeros((3 * max_faces, dim), np.float32)  # over the slots of the faces around each vertex
         self._faces = np.zeros(3 * max_faces, np.int64)  # around each vertex
         self._inner_cache = Cache(model.inner, lanes, 4) if model.inner else None
+        self._next_face()
+
+    def _next_face(self) -> None:
+        """What the first slot of a face is predicted from, worked out once for all tries of that face."""
+        hidden = self._before
+        if self.model.inner:
+            hidden = self.model.inner.extend(self._before[:, None], 0, self._inner_cache)[:, 0]
+        self._ready(hidden)
+        self._start = self._hidden, self.predict
         self.begin_face()
 
     def begin_face(self) -> None:
         self._inputs: list[np.ndarray] = []  # embeddings of the slots of this face, before they gathered
         self._read: list[np.ndarray] = []  # and after
-        hidden = self._before
-        if self.model.inner:
-            hidden = self.model.inner.extend(self._before[:, None], 0, self._inner_cache)[:, 0]
-        self._ready(hidden)
+        self._hidden, self.predict = self._start
 
     def _ready(self, hidden: np.ndarray) -> None:
         """The slots so far have become hidden [L, d]."""
@@ -301,7 +310,7 @@ class Writing:
         else:
             self._before = self._hidden
         self._count(face, self._inputs)
-        self.begin_face()
+        self._next_face()
 
     def _count(self, face: Sequence[int], inputs: Sequence[np.ndarray]) -> None:
         if self.model.neighbours:
@@ -334,7 +343,7 @@ class Writing:
             read = states
         self.pointer_keys[: 3 * count] = model.head.keys(read[-1], slice(0, 3 * count))
         self._before = states[:, -1]
-        self.begin_face()
+        self._next_face()
 
 
 def light_transformer(weights: Weights, config: dict[str, Any], labels: dict[str, Any], owner: str) -> LightTransformer:

@@ -24,7 +24,7 @@ from .environment import has_torch
 from .errors import MeshGPTError
 from .model_files import COPY_AGAIN, FORMAT, HINT, VOCABULARY, of_model, read_config, read_labels
 from .model_list import find_checkpoint
-from .sampling_config import SamplingConfig
+from .sampling_config import SamplingConfig, shipped_sampling
 from .shards import Weights, building_at_most, write_shards
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ def dataclass_from(cls: type, values: dict[str, Any], owner: str) -> Any:
             f'The model "{owner}" has settings that this version does not know: {", ".join(unknown)}.', HINT
         )
     return cls(**values)
+
+
+def sampling_of(config: dict[str, Any], owner: str, prompted: bool = True, **wished: Any) -> SamplingConfig:
+    """How a model with this config.json draws: as wished, else as it ships."""
+    return dataclass_from(SamplingConfig, {**shipped_sampling(config, prompted), **wished}, owner)
 
 
 def save_checkpoint(
@@ -81,9 +86,9 @@ def save_checkpoint(
 def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[str, Any]) -> Path:
     """Save a transformer with half-precision weights, and the tokenizer under it.
 
-    `details`: what the card says (see `card.model_card`); its `summary`, `sampling` (defaults for generation) and
-    `split` (how validation meshes were told from training meshes) go into the config, its `word_counts` (how often
-    training used each word) into the labels.
+    `details`: what the card says (see `card.model_card`); its `summary`, `sampling` and
+    `sampling_without_prompt` (defaults for generation) and `split` (how validation meshes were told from training
+    meshes) go into the config, its `word_counts` (how often training used each word) into the labels.
     """
     import torch
 
@@ -95,6 +100,7 @@ def save_transformer(folder: str | Path, model: MeshTransformer, details: dict[s
         "max_faces": model.config.max_faces,
         "summary": details.get("summary", ""),
         "sampling": details.get("sampling", {}),
+        "sampling_without_prompt": details.get("sampling_without_prompt", {}),
         "split": details.get("split", {}),
     }
     tensors = {f"transformer.{name}": value.to(torch.float16) for name, value in model.state_dict().items()}
@@ -172,7 +178,8 @@ class Checkpoint:
             check_type(name, value, kind)
         if faces is not None and faces < 0 or max_faces is not None and max_faces < 1:
             raise MeshGPTError("Nothing was asked for.", "Give a count, a face count and a cap of at least 1.")
-        settings = dataclass_from(SamplingConfig, {**self.config.get("sampling", {}), **sampling}, self.name)
+        prompted = any(map(str.strip, prompts)) or bool(category) or points is not None or kept is not None
+        settings = sampling_of(self.config, self.name, prompted, **sampling)
         seeds = [(int(seed) + i) % 2**63 for i in range(len(prompts))]
         asked = {"faces": min(faces, limit) if faces else 0, "category": category, "points": points}
         used = {"model": self.name, "faces": faces or 0, "device": str(self.device), **asdict(settings)}
@@ -330,7 +337,8 @@ def load_checkpoint(path_or_name: str | Path | None = None, device: str | None =
     # Nothing larger than the weights is built, and no weights are read that do not fit what was built.
     with of_model(path.name), building_at_most(weights.values):
         tokenizer = tokenizer_from_config(config.get("tokenizer", {}))
-        dataclass_from(SamplingConfig, config.get("sampling", {}), path.name)
+        for prompted in (True, False):
+            sampling_of(config, path.name, prompted)
         parts = {"tokenizer.": tokenizer} if isinstance(tokenizer, torch.nn.Module) else {}
         if config["kind"] == "transformer":
             vocabulary = Vocabulary(**{name: labels[name] for name in VOCABULARY})

@@ -26,6 +26,7 @@ _CONFIG = {
     "transformer": dict,
     "tokenizer": dict,
     "sampling": dict,
+    "sampling_without_prompt": dict,
     "split": dict,
     "parameters": int,
     "max_faces": int,

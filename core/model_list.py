@@ -13,6 +13,7 @@ from typing import Any
 
 from .errors import MeshGPTError, one_line
 from .model_files import read_config
+from .sampling_config import shipped_sampling
 
 BUNDLED = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "meshgpt-lowpoly"
@@ -30,6 +31,7 @@ class CheckpointInfo:
     summary: str
     created: str
     sampling: dict[str, float]  # what it ships for generating; the rest is as in SamplingConfig
+    sampling_without_prompt: dict[str, float]
     jobs: tuple[str, ...]  # what it can do, in words
 
     @classmethod
@@ -44,7 +46,8 @@ class CheckpointInfo:
             config.get("max_faces", 0),
             one_line(config.get("summary", ""), 300),
             one_line(config.get("created", ""), 40),
-            dict(config.get("sampling", {})),
+            shipped_sampling(config, prompted=True),
+            shipped_sampling(config, prompted=False),
             jobs_of(config),
         )
 

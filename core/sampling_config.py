@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .checks import check_types, need_at_least, need_at_most
 from .errors import MeshGPTError
@@ -60,3 +61,10 @@ class SamplingConfig:
         """The guidance of each condition."""
         own = {name: getattr(self, f"{name}_guidance") for name in CONDITIONS}
         return {name: self.guidance if weight is None else weight for name, weight in own.items()}
+
+
+def shipped_sampling(config: dict[str, Any], prompted: bool) -> dict[str, Any]:
+    """Fields of SamplingConfig that a model's config.json ships. What guidance does for a prompt is not there without
+    one, so a model may draw otherwise then.
+    """
+    return {**config.get("sampling", {}), **({} if prompted else config.get("sampling_without_prompt", {}))}

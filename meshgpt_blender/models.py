@@ -80,10 +80,10 @@ def named(name: str) -> CheckpointInfo | None:
     return _named[name]
 
 
-def sampling(name: str) -> dict[str, float]:
-    """How the model of a name draws when nothing else is asked for."""
+def sampling(name: str, prompt: str) -> dict[str, float]:
+    """How the model of a name draws for a prompt when nothing else is asked for."""
     info = named(name)
-    shipped = info.sampling if info is not None else {}
+    shipped = {} if info is None else info.sampling if prompt else info.sampling_without_prompt
     return {setting: float(shipped.get(setting, getattr(SamplingConfig, setting))) for setting in SAMPLING}
 
 

@@ -161,7 +161,7 @@ def _shown(name: str) -> Callable[[bpy.types.PropertyGroup], float]:
 
     def get(settings: bpy.types.PropertyGroup) -> float:
         own = getattr(settings, f"own_{name}")
-        return own if own >= 0 else models.sampling(settings.model)[name]
+        return own if own >= 0 else models.sampling(settings.model, settings.prompt.strip())[name]
 
     return get
 

@@ -63,9 +63,8 @@ def read_words(content: bytes) -> None:
 
 def read_config(content: bytes) -> None:
     """config.json and labels.json, parted by a line of zeros, and all that can be built without weights."""
-    from core.checkpoint import dataclass_from
+    from core.checkpoint import dataclass_from, sampling_of
     from core.model_files import of_model, read_config, read_labels
-    from core.sampling import SamplingConfig
     from core.shards import building_at_most
     from core.tokenizers import tokenizer_from_config
     from core.transformer import TransformerConfig
@@ -76,7 +75,8 @@ def read_config(content: bytes) -> None:
     values = read_config(FOLDER)
     read_labels(FOLDER, values["kind"])
     with of_model("fuzz"), building_at_most(10**6):
-        dataclass_from(SamplingConfig, values.get("sampling", {}), "fuzz")
+        for prompted in (True, False):
+            sampling_of(values, "fuzz", prompted)
         dataclass_from(TransformerConfig, values.get("transformer", {}), "fuzz")
         tokenizer_from_config(values.get("tokenizer", {}))
 

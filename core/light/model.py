@@ -16,7 +16,6 @@ import numpy as np
 
 from ..errors import MeshGPTError
 from ..model_files import COPY_AGAIN, VOCABULARY, of_model
-from ..sampling_config import SamplingConfig
 from ..surface import as_cloud
 from ..tokenizers import tokenizer_from_config
 from ..tokenizers.lattice import LatticeTokenizer
@@ -348,11 +347,12 @@ class Writing:
 
 def light_transformer(weights: Weights, config: dict[str, Any], labels: dict[str, Any], owner: str) -> LightTransformer:
     """The model of a checkpoint's config.json, labels.json and weights; raises MeshGPTError when they do not fit."""
-    from ..checkpoint import dataclass_from
+    from ..checkpoint import dataclass_from, sampling_of
 
     with of_model(owner):
         settings = dataclass_from(TransformerConfig, config.get("transformer", {}), owner)
-        dataclass_from(SamplingConfig, config.get("sampling", {}), owner)
+        for prompted in (True, False):
+            sampling_of(config, owner, prompted)
         tokenizer = tokenizer_from_config(config.get("tokenizer", {}))
         vocabulary = Vocabulary(**{name: labels[name] for name in VOCABULARY})
     try:

@@ -73,6 +73,17 @@ def test_many_meshes_come_in_batches_and_none_is_another(folder: Path, monkeypat
         assert a.seed == b.seed and np.array_equal(a.faces, b.faces)
 
 
+def test_without_a_prompt_a_model_may_draw_otherwise(tmp_path: Path) -> None:
+    folder = save_transformer(tmp_path / "small", small_model(point_latents=3), {"summary": "for tests"})
+    edit(folder, sampling={"temperature": 0.5}, sampling_without_prompt={"temperature": 1.25})
+    model = load_checkpoint(folder, device="cpu")
+    assert model.generate("chair", max_faces=4)[0].settings["temperature"] == 0.5
+    assert model.generate(" ", max_faces=4)[0].settings["temperature"] == 1.25
+    assert model.generate("", max_faces=4, temperature=1)[0].settings["temperature"] == 1
+    cloud = np.random.default_rng(0).normal(size=(30, 6))
+    assert model.generate("", max_faces=4, points=cloud)[0].settings["temperature"] == 0.5
+
+
 @pytest.mark.parametrize("bad", [{"count": 0}, {"faces": -3}, {"max_faces": 0}, {"temprature": 1.0}, {"top_p": 7}])
 def test_wrong_requests_are_refused_in_words(folder: Path, bad: dict) -> None:
     with pytest.raises(MeshGPTError):

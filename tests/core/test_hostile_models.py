@@ -296,6 +296,8 @@ def test_json_that_is_broken(folder: Path, name: str, content: bytes) -> None:
         {"sampling": {"temperature": -1}},
         {"sampling": {"exec": "import os"}},
         {"sampling": [1]},
+        {"sampling_without_prompt": {"temperature": "hot"}},
+        {"sampling_without_prompt": [1]},
         {"split": 3},
     ],
     ids=lambda changes: str(changes)[:60],

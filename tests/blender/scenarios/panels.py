@@ -127,11 +127,14 @@ own.mkdir(parents=True)
 for name in ("config.json", "labels.json"):
     text = (Path(MODEL) / name).read_text()
     if name == "config.json":
-        text = json.dumps(json.loads(text) | {"sampling": {"temperature": 1.25, "top_p": 0.5}})
+        shipped = {"sampling": {"temperature": 1.25, "top_p": 0.5}, "sampling_without_prompt": {"top_p": 0.75}}
+        text = json.dumps(json.loads(text) | shipped)
     (own / name).write_text(text)
 assert "mine" not in draw(status.MESHGPT_PT_models)
 assert bpy.ops.meshgpt.refresh_models() == {"FINISHED"} and "mine" in draw(status.MESHGPT_PT_models)
-settings.model = "mine"
+settings.model, settings.prompt = "mine", " "
+assert (settings.temperature, settings.top_p, settings.guidance) == (1.25, 0.75, 1.5)
+settings.prompt = "chair"
 assert (settings.temperature, settings.top_p, settings.guidance) == (1.25, 0.5, 1.5)
 assert not {"temperature", "top_p", "guidance"} & set(settings.request())
 settings.temperature = 0.25

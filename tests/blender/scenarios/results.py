@@ -102,7 +102,7 @@ with refused('no material "Nothing"'):
 assert names() == before and jobs.current() is None
 
 # Nobody set how to sample: the model's own values are used, and carried.
-usual = part("models").sampling("")
+usual = part("models").sampling("", request["prompt"])
 carried = json.loads(made()["meshgpt"])
 assert {name: carried[name] for name in usual} == usual, carried
 assert json.loads(made(temperature=0.3)["meshgpt"])["temperature"] == 0.3

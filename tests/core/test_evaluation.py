@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from core.evaluation.distribution import Reference, one_nearest_neighbour_accura
 from core.evaluation.generated import Wish, make, nonmanifold_share, noun_wishes, soundness, writer_of
 from core.evaluation.jobs import lower_half, subdivided
 from core.evaluation.novelty import TrainingShapes
+from core.evaluation.writers import Writers
 from core.mesh import TriangleMesh
 from core.nn.heads import END
 from core.surface import compare_surfaces
@@ -128,18 +131,61 @@ def test_wishes_are_for_common_nouns_with_face_counts_of_theirs() -> None:
 
 def test_meshes_come_in_the_order_of_their_wishes_and_alone_as_together(tiny: Checkpoint) -> None:
     wishes = [Wish("table", faces) for faces in (90, 10, 40)]
-    together = make(tiny, wishes, seed=3)
+    together = make(Writers(tiny), wishes, seed=3)
     alone = tiny.generate("table", faces=40, seed=5)[0]
     assert [mesh.seed for mesh in together] == [3, 4, 5]
     assert np.array_equal(together[2].codes, alone.codes)
     assert writer_of(tiny).device == "numpy"
-    for mesh, same in zip(together, make(writer_of(tiny), wishes, seed=3), strict=True):
+    for mesh, same in zip(together, make(Writers(writer_of(tiny)), wishes, seed=3), strict=True):
         assert np.array_equal(mesh.codes, same.codes)
     sound = soundness(together, wishes)
     assert sound["generated"] == 3 and sound["with_duplicate_faces"] == sound["with_degenerate_faces"] == 0
     errors = [abs(len(mesh.faces) / wish.faces - 1) for mesh, wish in zip(together, wishes, strict=True)]
     assert sound["face_count_error"] == pytest.approx(np.median(errors))
     assert soundness([*together, None])["ended"] <= 3 / 4
+
+
+def test_processes_write_the_same_meshes(tiny: Checkpoint) -> None:
+    wishes = [Wish("table", faces) for faces in (10, 90, 0, 40, 60, 20)]
+    alone = make(Writers(writer_of(tiny)), wishes, seed=3, temperature=0.9)
+    done: list[int] = []
+    with Writers(writer_of(tiny), 2) as writers:
+        shared = make(
+            writers,
+            wishes,
+            seed=3,
+            temperature=0.9,
+            advance=lambda: done.append(len(multiprocessing.active_children())),
+        )
+    assert done == [2] * 6 and not multiprocessing.active_children()
+    for mesh, same in zip(alone, shared, strict=True):
+        assert np.array_equal(mesh.codes, same.codes) and np.array_equal(mesh.vertices, same.vertices)
+        assert mesh.provenance() == same.provenance() and mesh.log_p == same.log_p
+
+
+def test_a_process_that_dies_is_one_error(tiny: Checkpoint) -> None:
+    def kill() -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with pytest.raises(MeshGPTError, match=r"died.*--processes 1"), Writers(writer_of(tiny), 2) as writers:
+        make(writers, [Wish("table", 200)] * 12, advance=kill)
+    assert not multiprocessing.active_children()
+
+
+def test_cancelling_ends_the_processes_at_once(tiny: Checkpoint) -> None:
+    def cancel() -> None:
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Writers(writer_of(tiny), 2) as writers:
+        # The last begins first and is done at once; the others would take minutes.
+        writers.map(slowly, [(300,), (300,), (0,)], [1, 0, 2], advance=cancel)
+    assert time.monotonic() - start < 100 and not multiprocessing.active_children()
+
+
+def slowly(checkpoint: Checkpoint, seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def test_the_share_of_edges_with_more_than_two_faces() -> None:
@@ -170,6 +216,16 @@ def test_the_whole_protocol(tiny: Checkpoint) -> None:
     assert result["retopology"]["meshes"] > 0 and 0 < result["retopology"]["mean_error_share"] < 1
     table = markdown(result)
     assert all(part in table for part in PARTS) and "1-NNA" in table
+
+
+def test_several_processes_measure_the_same(tiny: Checkpoint) -> None:
+    data, parts = load_dataset("procedural:80"), ["completion", "retopology"]
+    alone, shared = (evaluate(tiny, data, parts=parts, processes=count) for count in (1, 2))
+    for part in parts:
+        alone[part].pop("seconds"), shared[part].pop("seconds")
+    assert alone == shared and alone["completion"]["meshes"] > 1
+    with pytest.raises(MeshGPTError, match="No process"):
+        evaluate(tiny, data, parts=parts, processes=0)
 
 
 def test_parts_can_be_chosen_and_wrong_ones_are_named(tiny: Checkpoint) -> None:

@@ -19,7 +19,7 @@ from ..data.dataset import MeshDataset, Sample
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
 from .alignment import STEPS, train_classifier
-from .clouds import chamfer, point_clouds
+from .clouds import chamfer_among, point_clouds
 from .distribution import Reference
 from .generated import Wish, make, nonmanifold_share, noun_wishes, soundness, writer_of
 from .jobs import completion, retopology
@@ -239,5 +239,4 @@ def _moved(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
 
 
 def _spread(meshes: Sequence[TriangleMesh]) -> float:
-    clouds = point_clouds(meshes)
-    return float(chamfer(clouds, clouds).fill_diagonal_(float("inf")).amin(dim=1).median()) * 1e3
+    return float(chamfer_among(point_clouds(meshes)).fill_diagonal_(float("inf")).amin(dim=1).median()) * 1e3

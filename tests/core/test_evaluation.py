@@ -19,7 +19,7 @@ from core.data.procedural import procedural_meshes
 from core.errors import MeshGPTError
 from core.evaluation import PARTS, evaluate
 from core.evaluation.alignment import train_classifier
-from core.evaluation.clouds import chamfer, point_clouds, turned
+from core.evaluation.clouds import chamfer, chamfer_among, chamfer_pairs, point_clouds, turned
 from core.evaluation.distribution import Reference, one_nearest_neighbour_accuracy
 from core.evaluation.generated import Wish, make, nonmanifold_share, noun_wishes, soundness, writer_of
 from core.evaluation.jobs import lower_half, subdivided
@@ -60,7 +60,14 @@ def test_chamfer_distance_against_a_tree() -> None:
         for j, other in enumerate(b.numpy()):
             there, back = cKDTree(other).query(one)[0], cKDTree(one).query(other)[0]
             assert float(found[i, j]) == pytest.approx((there**2).mean() + (back**2).mean(), abs=1e-5)
-    assert float(chamfer(a, a).diagonal().abs().max()) < 1e-5
+    torch.testing.assert_close(chamfer_pairs(a, b[:3]), found.diagonal(), atol=1e-6, rtol=0)
+
+
+def test_distances_among_clouds_are_the_same_both_ways() -> None:
+    clouds = point_clouds(MESHES[:10], 300)
+    among = chamfer_among(clouds)
+    torch.testing.assert_close(among, chamfer(clouds, clouds), atol=1e-6, rtol=0)
+    assert torch.equal(among, among.T) and float(among.diagonal().abs().max()) < 1e-5 < float(among[0, 1])
 
 
 def test_clouds_do_not_depend_on_where_and_how_large_a_mesh_is() -> None:

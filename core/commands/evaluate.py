@@ -13,11 +13,11 @@ from typing import Any
 from ..environment import usable_cores
 from .common import DATA_HELP, Result, add_model, command, load, positive, progress
 
-_PARTS = "tokenizer, likelihood, nouns, distribution, variety, completion, retopology"
+_PARTS = "tokenizer, likelihood, nouns, distribution, variety, synonyms, completion, retopology"
 
 
 def add(commands: Any) -> None:
-    text = "Measure a model: likelihood, generated meshes, completion, retopology, beside control rows"
+    text = "Measure a model: likelihood, generated meshes, synonyms, completion, retopology, beside control rows"
     parser = command(commands, "evaluate", _evaluate, _show, text)
     parser.add_argument("--data", required=True, help=f"{DATA_HELP}; what it was trained on: the split is made again")
     parser.add_argument(

@@ -25,12 +25,13 @@ from .generated import Wish, make, nonmanifold_share, noun_wishes, soundness, wr
 from .jobs import completion, retopology
 from .likelihood import likelihood, tokenizer_accuracy
 from .novelty import TrainingShapes
+from .synonyms import synonyms
 from .writers import Writers
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
 
-PARTS = ("tokenizer", "likelihood", "nouns", "distribution", "variety", "completion", "retopology")
+PARTS = ("tokenizer", "likelihood", "nouns", "distribution", "variety", "synonyms", "completion", "retopology")
 _SPLIT = {"validation_fraction": 0.05, "max_lost": 0.1}  # of checkpoints that do not say
 _JITTER = 0.01  # standard deviation of the control row's vertices, in shares of the longest side
 _VARIED = 32  # meshes made without a wish
@@ -213,6 +214,9 @@ class _Evaluation:
             "distance_to_nearest": _spread(found),
         }
         return result | ({"distance_to_nearest_of_training_meshes": _spread(some)} if len(some) > 1 else {})
+
+    def synonyms(self) -> dict[str, Any]:
+        return synonyms(self.writers, self.train, seed=self.seed, advance=self.advance, **self.sampling)
 
     def completion(self) -> dict[str, Any]:
         some = [(sample.mesh, sample.label) for sample in self._some(_COMPLETED, 2)]

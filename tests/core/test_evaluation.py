@@ -14,7 +14,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from core.checkpoint import Checkpoint, load_checkpoint, save_transformer
-from core.data.dataset import load_dataset
+from core.data.dataset import MeshDataset, Sample, load_dataset
 from core.data.procedural import procedural_meshes
 from core.errors import MeshGPTError
 from core.evaluation import PARTS, evaluate
@@ -24,6 +24,7 @@ from core.evaluation.distribution import Reference, one_nearest_neighbour_accura
 from core.evaluation.generated import Wish, make, nonmanifold_share, noun_wishes, soundness, writer_of
 from core.evaluation.jobs import lower_half, subdivided
 from core.evaluation.novelty import TrainingShapes
+from core.evaluation.synonyms import synonym_pairs, synonyms
 from core.evaluation.writers import Writers
 from core.mesh import TriangleMesh
 from core.nn.heads import END
@@ -223,6 +224,49 @@ def test_the_whole_protocol(tiny: Checkpoint) -> None:
     assert result["retopology"]["meshes"] > 0 and 0 < result["retopology"]["mean_error_share"] < 1
     table = markdown(result)
     assert all(part in table for part in PARTS) and "1-NNA" in table
+
+
+def named(**counts: int) -> MeshDataset:
+    return MeshDataset(tuple(Sample(MESHES[0], noun) for noun, count in counts.items() for _ in range(count)))
+
+
+def test_pairs_of_synonyms_are_of_trained_nouns() -> None:
+    data = named(sofa=2, rock=9, road=5, street=3, car=1, cube=20)
+    assert synonym_pairs(data) == [("sofa", "couch"), ("car", "automobile"), ("rock", "boulder"), ("road", "street")]
+    assert synonym_pairs(data, 3)[-1] == ("rock", "boulder") and synonym_pairs(named(cube=3)) == []
+    assert synonym_pairs(named(spaceship=1, spacecraft=2)) == [("spacecraft", "spaceship")]
+    assert synonym_pairs(named(spaceship=2, spacecraft=1)) == [("spaceship", "starship")]
+
+
+class Shaper:
+    """Makes boxes, long ones of the words that it knows by another shape."""
+
+    device = "numpy"
+
+    def __init__(self, *tall: str) -> None:
+        self.tall = tall
+
+    def generate(self, prompt: str, count: int, faces: int, seed: int) -> list[TriangleMesh]:
+        rng = np.random.default_rng(seed)
+        size = rng.uniform(0.8, 1.2, 3) * ((1, 1, 4) if prompt in self.tall else (3, 1, 1))
+        return [scaled(MESHES[0], *size)]
+
+
+def test_synonyms_are_told_apart_only_where_they_give_different_things() -> None:
+    data = named(sofa=5, car=5)
+    same = synonyms(Writers(Shaper("car", "automobile")), data, count=16)
+    assert same["pairs"] == 2 and same["generated"] == 64 and same["failed"] == 0
+    assert 0.25 < same["one_nna"] < 0.7 and same["one_nna_of_other_nouns"] == 1
+    other = synonyms(Writers(Shaper("car", "couch")), data, count=16)["one_nna_of_pairs"]
+    assert other == {"sofa/couch": 1, "car/automobile": 1}
+    assert "sofa/couch 100.00%" in markdown({"synonyms": {"one_nna_of_pairs": other}})
+
+
+def test_synonyms_of_procedural_meshes(tiny: Checkpoint) -> None:
+    data = load_dataset("procedural:60")
+    result = evaluate(tiny, data, parts=["synonyms"])["synonyms"]
+    assert result["generated"] == 24 * result["pairs"] > 0 and 0 <= result["one_nna"] <= 1
+    assert synonyms(Writers(writer_of(tiny)), named(cube=2)) == {"pairs": 0}
 
 
 def test_several_processes_measure_the_same(tiny: Checkpoint) -> None:

@@ -31,6 +31,11 @@ def default_threads() -> int:
     return int(os.environ.get("OMP_NUM_THREADS") or min(8, max(1, (os.cpu_count() or 2) - 1)))
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def set_threads() -> None:
     import torch
 

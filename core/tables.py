@@ -8,10 +8,10 @@ from typing import Any
 
 _SHARES = (
     "triangle_accuracy ended watertight copies copies_of_held_out_meshes alignment alignment_of_held_out_meshes "
-    "coverage one_nna kept_exactly sound face_count_error nonmanifold_edge_share "
-    "nonmanifold_edge_share_of_training_meshes open_edge_share open_edge_share_of_training_meshes "
-    "watertight_training_meshes mean_error_of_longest_side mean_error_share max_error_share error "
-    "error_of_the_half"
+    "coverage one_nna one_nna_of_pairs one_nna_of_other_nouns kept_exactly sound face_count_error "
+    "nonmanifold_edge_share nonmanifold_edge_share_of_training_meshes open_edge_share "
+    "open_edge_share_of_training_meshes watertight_training_meshes mean_error_of_longest_side mean_error_share "
+    "max_error_share error error_of_the_half"
 ).split()
 
 
@@ -25,7 +25,8 @@ def markdown(result: dict[str, Any]) -> str:
         lines.append(f"| **{_name(part)}** | |")
         for name, value in values.items():
             if isinstance(value, dict):
-                shown = ", ".join(f"{_name(key)} {_value(key, number)}" for key, number in value.items())
+                same = name in _SHARES  # a share for each of several things
+                shown = ", ".join(f"{_name(key)} {_value(name if same else key, v)}" for key, v in value.items())
                 lines.append(f"| {_name(name)} | {shown} |")
             else:
                 lines.append(f"| {_name(name)} | {_value(name, value)} |")

@@ -10,13 +10,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..environment import usable_cores
 from .common import DATA_HELP, Result, add_model, command, load, positive, progress
 
-_PARTS = "tokenizer, likelihood, nouns, distribution, variety, completion, retopology"
+_PARTS = "tokenizer, likelihood, nouns, distribution, variety, synonyms, completion, retopology"
 
 
 def add(commands: Any) -> None:
-    text = "Measure a model: likelihood, generated meshes, completion, retopology, beside control rows"
+    text = "Measure a model: likelihood, generated meshes, synonyms, completion, retopology, beside control rows"
     parser = command(commands, "evaluate", _evaluate, _show, text)
     parser.add_argument("--data", required=True, help=f"{DATA_HELP}; what it was trained on: the split is made again")
     parser.add_argument(
@@ -30,20 +31,25 @@ def add(commands: Any) -> None:
     parser.add_argument("--close", action=argparse.BooleanOptionalAction, help=close)
     parser.add_argument("--temperature", type=float, metavar="X", help="(default: the model's own)")
     parser.add_argument("--guidance", type=float, metavar="X", help="(default: the model's own)")
+    processes = "that write on a processor, and threads that measure (default: as many as there are cores)"
+    parser.add_argument("--processes", type=positive, default=usable_cores(), metavar="N", help=processes)
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result there, as JSON")
     add_model(parser)
 
 
 def _evaluate(options: argparse.Namespace) -> Result:
     checkpoint = load(options)
+    import torch
+
     from ..data.dataset import load_dataset
     from ..evaluation import PARTS, evaluate
 
     parts = [part.strip() for part in options.only.split(",") if part.strip()] or PARTS
     names = ("manifold", "close", "temperature", "guidance")
     sampling = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    torch.set_num_threads(options.processes)  # the measures never run beside the processes
     dataset = load_dataset(options.data)
-    wish = {"meshes": options.meshes, "parts": parts, "seed": options.seed, **sampling}
+    wish = {"meshes": options.meshes, "parts": parts, "seed": options.seed, "processes": options.processes, **sampling}
 
     def keep(result: Result) -> None:
         """Written after each part, so that what took minutes is not lost."""

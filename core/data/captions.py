@@ -11,9 +11,15 @@ _TABLE = Path(__file__).with_name("synonyms.txt")
 
 
 @cache
+def synonym_groups() -> tuple[tuple[str, ...], ...]:
+    """Words that are used for each other, group by group."""
+    lines = _TABLE.read_text(encoding="utf-8").splitlines()
+    return tuple(tuple(line.split()) for line in lines if not line.startswith("#"))
+
+
+@cache
 def _synonyms() -> dict[str, tuple[str, ...]]:
-    lines = (line.split() for line in _TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
-    return {word: tuple(other for other in line if other != word) for line in lines for word in line}
+    return {word: tuple(other for other in group if other != word) for group in synonym_groups() for word in group}
 
 
 def captions(label: str, head: str = "", theme: str = "", category: str = "") -> list[tuple[str, float]]:

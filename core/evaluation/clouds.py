@@ -17,7 +17,7 @@ from ..mesh import TriangleMesh
 from ..surface import draw_points
 
 POINTS = 1024
-_PAIRS = 16  # clouds compared with one at a time: their distances stay in the processor's cache
+_PAIRS = 4  # clouds compared with one at a time: their distances stay in the processor's cache
 
 
 def point_clouds(meshes: Sequence[TriangleMesh], points: int = POINTS, seed: int = 0) -> Tensor:
@@ -34,19 +34,47 @@ def chamfer(a: Tensor, b: Tensor) -> Tensor:
     """Chamfer distances [A, B] between clouds [A, M, 3] and [B, M, 3]: the mean squared distance to the nearest point
     of the other, both ways added (Achlioptas et al., arXiv 1707.02392).
     """
-    rows = [torch.cat([_to_each(one, part) for part in b.split(_PAIRS)]) for one in a]
-    return torch.stack(rows)
+    squares, found = _Squares(a, b), torch.empty(len(a), len(b))
+    for i, row in enumerate(found):
+        squares.fill(row, i, 0)
+    return found
+
+
+def chamfer_among(clouds: Tensor) -> Tensor:
+    """chamfer(clouds, clouds), symmetric [A, A]: each pair is compared once."""
+    squares, found = _Squares(clouds, clouds), torch.zeros(len(clouds), len(clouds))
+    for i, row in enumerate(found):
+        squares.fill(row[i:], i, i)
+    return found.triu() + found.triu(1).T
 
 
 def chamfer_pairs(a: Tensor, b: Tensor) -> Tensor:
     """Chamfer distances [A] between clouds i of [A, M, 3] and [A, M, 3]."""
-    return torch.stack([_to_each(one, other[None])[0] for one, other in zip(a, b, strict=True)])
+    squares, found = _Squares(a, b), torch.empty(len(a))
+    for i in range(len(a)):
+        squares.fill(found[i : i + 1], i, i)
+    return found
 
 
-def _to_each(one: Tensor, others: Tensor) -> Tensor:
-    squared = (one**2).sum(-1)[:, None] + (others**2).sum(-1)[:, None, :]
-    squared = torch.baddbmm(squared, one.expand(len(others), -1, -1), others.transpose(1, 2), alpha=-2).clamp(min=0)
-    return squared.amin(dim=2).mean(dim=1) + squared.amin(dim=1).mean(dim=1)
+class _Squares:
+    """Squared distances between clouds [A, M, 3] and [B, N, 3], as products of (-2 x, x^2, 1) and (y, 1, y^2).
+
+    They are written to one place in memory again and again: to ask the system for new memory takes ten times as long.
+    """
+
+    def __init__(self, a: Tensor, b: Tensor) -> None:
+        self.a = torch.cat([-2 * a, (a**2).sum(-1, keepdim=True), torch.ones_like(a[..., :1])], dim=-1)
+        self.b = torch.cat([b, torch.ones_like(b[..., :1]), (b**2).sum(-1, keepdim=True)], dim=-1).transpose(1, 2)
+        self.b = self.b.contiguous()
+        self.room = torch.empty(min(_PAIRS, len(b)), a.shape[1], b.shape[1])
+
+    def fill(self, found: Tensor, i: int, first: int) -> None:
+        """Write Chamfer distances into `found` [C]: from cloud i of a to the C clouds of b from the first on."""
+        for start in range(0, len(found), _PAIRS):
+            others = self.b[first + start : first + min(start + _PAIRS, len(found))]
+            squared = torch.bmm(self.a[i].expand(len(others), -1, -1), others, out=self.room[: len(others)])
+            there, back = (squared.amin(dim=dim).clamp_(min=0).mean(dim=1) for dim in (2, 1))
+            found[start : start + _PAIRS] = there + back
 
 
 def turned(clouds: Tensor) -> Tensor:

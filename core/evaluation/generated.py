@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from ..checkpoint import ROWS, dataclass_from
 from ..data.dataset import MeshDataset
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
+from .writers import Writers
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
@@ -57,7 +57,7 @@ def writer_of(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def make(
-    checkpoint: Checkpoint,
+    writers: Writers,
     wishes: Sequence[Wish],
     *,
     seed: int = 0,
@@ -67,29 +67,32 @@ def make(
     """One mesh a wish, with the seeds seed, seed + 1, ...; None where the model could make no face. Wishes for about as
     many faces are made side by side, where that is faster, so that none waits long for the others.
     """
+    sizes = [wish.faces for wish in wishes]
+    if writers.checkpoint.device == "numpy":
+        return writers.map(_made, [(wish, seed + i, settings) for i, wish in enumerate(wishes)], sizes, advance)
     made: list[GeneratedMesh | None] = [None] * len(wishes)
-    order = sorted(range(len(wishes)), key=lambda i: wishes[i].faces)
-    write = _one_by_one if checkpoint.device == "numpy" else _side_by_side
+    order = sorted(range(len(wishes)), key=sizes.__getitem__)
     for first in range(0, len(order), ROWS):
         rows = order[first : first + ROWS]
         with suppress(MeshGPTError):  # none of the rows could make a face
-            for row, mesh in write(checkpoint, [wishes[i] for i in rows], [seed + i for i in rows], settings):
+            seeds = [seed + i for i in rows]
+            for row, mesh in _side_by_side(writers.checkpoint, [wishes[i] for i in rows], seeds, settings):
                 made[rows[row]] = mesh
         advance()
     return made
 
 
-def _one_by_one(
-    checkpoint: Checkpoint, wishes: Sequence[Wish], seeds: Sequence[int], settings: dict[str, Any]
-) -> Iterator[tuple[int, GeneratedMesh]]:
-    for row, (wish, seed) in enumerate(zip(wishes, seeds, strict=True)):
-        with suppress(MeshGPTError):
-            yield row, checkpoint.generate(wish.prompt, 1, wish.faces, seed, **settings)[0]
+def _made(checkpoint: Checkpoint, wish: Wish, seed: int, settings: dict[str, Any]) -> GeneratedMesh | None:
+    with suppress(MeshGPTError):  # it could make no face
+        return checkpoint.generate(wish.prompt, 1, wish.faces, seed, **settings)[0]
+    return None
 
 
 def _side_by_side(
     checkpoint: Checkpoint, wishes: Sequence[Wish], seeds: Sequence[int], settings: dict[str, Any]
 ) -> Iterator[tuple[int, GeneratedMesh]]:
+    import torch
+
     from ..events import MeshEvent
     from ..generation import Sampler
     from ..sampling_config import SamplingConfig

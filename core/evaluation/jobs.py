@@ -14,6 +14,7 @@ from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
 from ..retopology import retopologize
 from ..surface import compare_surfaces
+from .writers import Writers
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
@@ -38,7 +39,7 @@ def subdivided(mesh: TriangleMesh, times: int = 2) -> TriangleMesh:
 
 
 def completion(
-    checkpoint: Checkpoint,
+    writers: Writers,
     meshes: Sequence[tuple[TriangleMesh, str]],
     *,
     seed: int = 0,
@@ -52,41 +53,45 @@ def completion(
     with three faces than what was given. error: median of the mean distance to the whole, in shares of its longest
     side; error_of_the_half: that of the given half alone.
     """
-    exact, sound, ended, errors, before, failed = [], [], [], [], [], 0
+    wishes = []
     for number, (mesh, label) in enumerate(meshes):
         half = lower_half(mesh)
-        advance()
-        try:
-            half.quantised(checkpoint.tokenizer.levels)
-        except MeshGPTError:
-            continue
-        try:
-            wish = {"box": mesh.bounds(), "faces": len(mesh.faces), "seed": seed + number}
-            found = checkpoint.complete(half, label, **wish, **sampling)[0]
-        except (MeshGPTError, IndexError):
-            failed += 1
-            continue
-        result, given, report = found.mesh, half.report(), found.mesh.report()
-        exact.append(
-            np.array_equal(result.faces[: len(half.faces)], half.faces)
-            and np.array_equal(result.vertices[: len(half.vertices)], half.vertices)
-        )
-        kinds = ("degenerate", "duplicate", "nonmanifold_edges")
-        sound.append(all(getattr(report, kind) <= getattr(given, kind) for kind in kinds))
-        ended.append(found.made.ended)
-        side = float(np.subtract(*mesh.bounds()[::-1]).max())
-        errors.append(compare_surfaces(mesh, result).mean / side)
-        before.append(compare_surfaces(mesh, half).mean / side)
-    result = {"meshes": len(exact) + failed, "failed": failed}
-    if exact:
-        shares = {"kept_exactly": exact, "sound": sound, "ended": ended}
-        result |= {name: sum(values) / result["meshes"] for name, values in shares.items()}
-        result |= {"error": float(np.median(errors)), "error_of_the_half": float(np.median(before))}
+        with suppress(MeshGPTError):
+            half.quantised(writers.checkpoint.tokenizer.levels)
+            wishes.append((mesh, half, label, seed + number, sampling))
+    rows = writers.map(_completed, wishes, [len(mesh.faces) for mesh, *_ in wishes], advance)
+    found = [row for row in rows if row is not None]
+    result = {"meshes": len(rows), "failed": len(rows) - len(found)}
+    if found:
+        result |= {name: sum(row[name] for row in found) / len(rows) for name in ("kept_exactly", "sound", "ended")}
+        result |= {name: float(np.median([row[name] for row in found])) for name in ("error", "error_of_the_half")}
     return result
 
 
+def _completed(
+    checkpoint: Checkpoint, mesh: TriangleMesh, half: TriangleMesh, label: str, seed: int, sampling: dict[str, Any]
+) -> dict[str, Any] | None:
+    """What is measured of one completion; None where the model could add nothing."""
+    wish = {"box": mesh.bounds(), "faces": len(mesh.faces), "seed": seed}
+    try:
+        found = checkpoint.complete(half, label, **wish, **sampling)[0]
+    except (MeshGPTError, IndexError):
+        return None
+    result, given, report = found.mesh, half.report(), found.mesh.report()
+    kinds = ("degenerate", "duplicate", "nonmanifold_edges")
+    side = float(np.subtract(*mesh.bounds()[::-1]).max())
+    return {
+        "kept_exactly": np.array_equal(result.faces[: len(half.faces)], half.faces)
+        and np.array_equal(result.vertices[: len(half.vertices)], half.vertices),
+        "sound": all(getattr(report, kind) <= getattr(given, kind) for kind in kinds),
+        "ended": found.made.ended,
+        "error": compare_surfaces(mesh, result).mean / side,
+        "error_of_the_half": compare_surfaces(mesh, half).mean / side,
+    }
+
+
 def retopology(
-    checkpoint: Checkpoint,
+    writers: Writers,
     meshes: Sequence[TriangleMesh],
     *,
     best_of: int = 4,
@@ -97,18 +102,21 @@ def retopology(
     """Each mesh subdivided twice, and made again with about as many faces as it had. failed: how many the model could
     make nothing of; `ended` counts them. The others are medians, distances in shares of the longest side.
     """
-    rows, counts = [], []
-    for number, mesh in enumerate(meshes):
-        advance()
-        wish = {"best_of": best_of, "seed": seed + 1000 * number}
-        with suppress(MeshGPTError):
-            found = retopologize(checkpoint, subdivided(mesh), len(mesh.faces), **wish, **sampling)[0]
-            rows.append(found.as_dict())
-            counts.append(abs(len(found.mesh.faces) / len(mesh.faces) - 1))
-    result = {"meshes": len(meshes), "failed": len(meshes) - len(rows), "best_of": best_of}
-    if rows:
-        names = ("mean_error_share", "max_error_share", "normal_consistency")
-        result["ended"] = sum(row["ended"] for row in rows) / len(meshes)
-        result |= {name: float(np.median([row[name] for row in rows])) for name in names}
-        result["face_count_error"] = float(np.median(counts))
+    settings = {"best_of": best_of, **sampling}
+    wishes = [(mesh, {"seed": seed + 1000 * number, **settings}) for number, mesh in enumerate(meshes)]
+    rows = writers.map(_remade, wishes, [len(mesh.faces) for mesh in meshes], advance)
+    found = [row for row in rows if row is not None]
+    result = {"meshes": len(meshes), "failed": len(meshes) - len(found), "best_of": best_of}
+    if found:
+        names = ("mean_error_share", "max_error_share", "normal_consistency", "face_count_error")
+        result["ended"] = sum(row["ended"] for row in found) / len(meshes)
+        result |= {name: float(np.median([row[name] for row in found])) for name in names}
     return result
+
+
+def _remade(checkpoint: Checkpoint, mesh: TriangleMesh, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """What is measured of one retopology; None where the model could make nothing."""
+    with suppress(MeshGPTError):
+        found = retopologize(checkpoint, subdivided(mesh), len(mesh.faces), **settings)[0]
+        return found.as_dict() | {"face_count_error": abs(len(found.mesh.faces) / len(mesh.faces) - 1)}
+    return None

@@ -19,17 +19,19 @@ from ..data.dataset import MeshDataset, Sample
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
 from .alignment import STEPS, train_classifier
-from .clouds import chamfer, point_clouds
+from .clouds import chamfer_among, point_clouds
 from .distribution import Reference
 from .generated import Wish, make, nonmanifold_share, noun_wishes, soundness, writer_of
 from .jobs import completion, retopology
 from .likelihood import likelihood, tokenizer_accuracy
 from .novelty import TrainingShapes
+from .synonyms import synonyms
+from .writers import Writers
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
 
-PARTS = ("tokenizer", "likelihood", "nouns", "distribution", "variety", "completion", "retopology")
+PARTS = ("tokenizer", "likelihood", "nouns", "distribution", "variety", "synonyms", "completion", "retopology")
 _SPLIT = {"validation_fraction": 0.05, "max_lost": 0.1}  # of checkpoints that do not say
 _JITTER = 0.01  # standard deviation of the control row's vertices, in shares of the longest side
 _VARIED = 32  # meshes made without a wish
@@ -47,10 +49,12 @@ def evaluate(
     advance: Callable[[], None] = lambda: None,
     keep: Callable[[dict[str, Any]], None] = lambda result: None,
     classifier_steps: int = STEPS,
+    processes: int = 1,
     **sampling: Any,
 ) -> dict[str, Any]:
     """A dictionary for each part. `meshes`: how many are made for the nouns; `sampling`: fields of SamplingConfig, of
-    all that is made.
+    all that is made; `processes`: how many write, where the NumPy engine does. They import the caller's script: with
+    more than one, it has to call this under `if __name__ == "__main__":`.
 
     `advance` is called after each batch or mesh, `keep` with the result so far after each part. A checkpoint without a
     transformer has the tokenizer's part only.
@@ -61,17 +65,19 @@ def evaluate(
     if meshes < 1:
         raise MeshGPTError("Nothing was to be made.", "Give at least 1 mesh.")
     seed %= 2**62  # random generators take no negative numbers
-    run = _Evaluation(checkpoint, dataset, meshes, seed, advance, sampling, classifier_steps)
+    writers = Writers(checkpoint if checkpoint.transformer is None else writer_of(checkpoint), processes)
+    run = _Evaluation(checkpoint, dataset, meshes, seed, advance, sampling, classifier_steps, writers)
     if checkpoint.transformer is None:
         parts = [part for part in parts if part == "tokenizer"]
     result: dict[str, Any] = {"model": checkpoint.name, "held_out_meshes": len(run.validation), "seed": seed}
     if checkpoint.transformer is not None:
         result["sampling"] = {**checkpoint.config.get("sampling", {}), **sampling}
-    for part in PARTS:
-        if part in parts:
-            start = time.perf_counter()
-            result[part] = getattr(run, part)() | {"seconds": round(time.perf_counter() - start, 1)}
-            keep(result)
+    with writers:
+        for part in PARTS:
+            if part in parts:
+                start = time.perf_counter()
+                result[part] = getattr(run, part)() | {"seconds": round(time.perf_counter() - start, 1)}
+                keep(result)
     return result
 
 
@@ -87,14 +93,10 @@ class _Evaluation:
         advance: Callable[[], None],
         sampling: dict[str, Any],
         classifier_steps: int,
+        writers: Writers,
     ) -> None:
-        self.checkpoint, self.meshes, self.seed, self.advance, self.sampling = (
-            checkpoint,
-            meshes,
-            seed,
-            advance,
-            sampling,
-        )
+        self.checkpoint, self.writers, self.meshes, self.seed = checkpoint, writers, meshes, seed
+        self.advance, self.sampling = advance, sampling
         split = {**_SPLIT, **checkpoint.config.get("split", {})}
         if checkpoint.transformer is not None:
             dataset = dataset.filtered(checkpoint.transformer.config.max_faces)
@@ -107,14 +109,6 @@ class _Evaluation:
             )
         self.classifier_steps = classifier_steps
         self._shapes: TrainingShapes | None = None
-        self._writer: Checkpoint | None = None
-
-    @property
-    def writer(self) -> Checkpoint:
-        """The checkpoint as all that is generated is written with it."""
-        if self._writer is None:
-            self._writer = writer_of(self.checkpoint)
-        return self._writer
 
     @property
     def shapes(self) -> TrainingShapes:
@@ -131,7 +125,7 @@ class _Evaluation:
     def nouns(self) -> dict[str, Any]:
         """Meshes for the commonest nouns: sound, new, and what was asked for?"""
         wishes = noun_wishes(self.train, self.meshes, seed=self.seed)
-        made = make(self.writer, wishes, seed=self.seed, advance=self.advance, **self.sampling)
+        made = make(self.writers, wishes, seed=self.seed, advance=self.advance, **self.sampling)
         found = [(mesh, wish) for mesh, wish in zip(made, wishes, strict=True) if mesh is not None]
         result = soundness(made, wishes)
         if not found:
@@ -168,7 +162,7 @@ class _Evaluation:
         """A mesh for each held-out one, of its label and face count; and the control rows."""
         wishes = [Wish(sample.label, len(sample.mesh.faces)) for sample in self.validation]
         seed = self.seed + self.meshes
-        made = make(self.writer, wishes, seed=seed, advance=self.advance, **self.sampling)
+        made = make(self.writers, wishes, seed=seed, advance=self.advance, **self.sampling)
         reference = Reference(point_clouds([sample.mesh for sample in self.validation], seed=2))
         subset = [sample.mesh for sample in self._alike()]
         rng = np.random.default_rng(self.seed)
@@ -208,7 +202,7 @@ class _Evaluation:
         """Meshes without any wish: how far apart they lie, beside as many training meshes; medians of the distance to
         the nearest other one.
         """
-        made = make(self.writer, [Wish("")] * _VARIED, seed=self.seed, advance=self.advance, **self.sampling)
+        made = make(self.writers, [Wish("")] * _VARIED, seed=self.seed, advance=self.advance, **self.sampling)
         found = [mesh for mesh in made if mesh is not None]
         if len(found) < 2:
             return {"generated": len(found)}
@@ -221,16 +215,19 @@ class _Evaluation:
         }
         return result | ({"distance_to_nearest_of_training_meshes": _spread(some)} if len(some) > 1 else {})
 
+    def synonyms(self) -> dict[str, Any]:
+        return synonyms(self.writers, self.train, seed=self.seed, advance=self.advance, **self.sampling)
+
     def completion(self) -> dict[str, Any]:
         some = [(sample.mesh, sample.label) for sample in self._some(_COMPLETED, 2)]
-        return completion(self.writer, some, seed=self.seed, advance=self.advance, **self.sampling)
+        return completion(self.writers, some, seed=self.seed, advance=self.advance, **self.sampling)
 
     def retopology(self) -> dict[str, Any]:
         if not self.checkpoint.transformer.config.point_latents:
             return {"meshes": 0, "why": "trained without point clouds"}
         low, high = _REMADE
         some = [sample.mesh for sample in self._some(_RETOPOLOGIZED, low, high)]
-        return retopology(self.writer, some, seed=self.seed, advance=self.advance, **self.sampling)
+        return retopology(self.writers, some, seed=self.seed, advance=self.advance, **self.sampling)
 
     def _some(self, count: int, least: int, most: int = 10**9) -> list[Sample]:
         """Held-out meshes of so many faces, drawn by the seed; at most `count`."""
@@ -246,5 +243,4 @@ def _moved(mesh: TriangleMesh, rng: np.random.Generator) -> TriangleMesh:
 
 
 def _spread(meshes: Sequence[TriangleMesh]) -> float:
-    clouds = point_clouds(meshes)
-    return float(chamfer(clouds, clouds).fill_diagonal_(float("inf")).amin(dim=1).median()) * 1e3
+    return float(chamfer_among(point_clouds(meshes)).fill_diagonal_(float("inf")).amin(dim=1).median()) * 1e3

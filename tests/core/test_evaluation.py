@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +14,18 @@ import torch
 from scipy.spatial import cKDTree
 
 from core.checkpoint import Checkpoint, load_checkpoint, save_transformer
-from core.data.dataset import load_dataset
+from core.data.dataset import MeshDataset, Sample, load_dataset
 from core.data.procedural import procedural_meshes
 from core.errors import MeshGPTError
 from core.evaluation import PARTS, evaluate
 from core.evaluation.alignment import train_classifier
-from core.evaluation.clouds import chamfer, point_clouds, turned
+from core.evaluation.clouds import chamfer, chamfer_among, chamfer_pairs, point_clouds, turned
 from core.evaluation.distribution import Reference, one_nearest_neighbour_accuracy
 from core.evaluation.generated import Wish, make, nonmanifold_share, noun_wishes, soundness, writer_of
 from core.evaluation.jobs import lower_half, subdivided
 from core.evaluation.novelty import TrainingShapes
+from core.evaluation.synonyms import synonym_pairs, synonyms
+from core.evaluation.writers import Writers
 from core.mesh import TriangleMesh
 from core.nn.heads import END
 from core.surface import compare_surfaces
@@ -57,7 +61,14 @@ def test_chamfer_distance_against_a_tree() -> None:
         for j, other in enumerate(b.numpy()):
             there, back = cKDTree(other).query(one)[0], cKDTree(one).query(other)[0]
             assert float(found[i, j]) == pytest.approx((there**2).mean() + (back**2).mean(), abs=1e-5)
-    assert float(chamfer(a, a).diagonal().abs().max()) < 1e-5
+    torch.testing.assert_close(chamfer_pairs(a, b[:3]), found.diagonal(), atol=1e-6, rtol=0)
+
+
+def test_distances_among_clouds_are_the_same_both_ways() -> None:
+    clouds = point_clouds(MESHES[:10], 300)
+    among = chamfer_among(clouds)
+    torch.testing.assert_close(among, chamfer(clouds, clouds), atol=1e-6, rtol=0)
+    assert torch.equal(among, among.T) and float(among.diagonal().abs().max()) < 1e-5 < float(among[0, 1])
 
 
 def test_clouds_do_not_depend_on_where_and_how_large_a_mesh_is() -> None:
@@ -128,18 +139,61 @@ def test_wishes_are_for_common_nouns_with_face_counts_of_theirs() -> None:
 
 def test_meshes_come_in_the_order_of_their_wishes_and_alone_as_together(tiny: Checkpoint) -> None:
     wishes = [Wish("table", faces) for faces in (90, 10, 40)]
-    together = make(tiny, wishes, seed=3)
+    together = make(Writers(tiny), wishes, seed=3)
     alone = tiny.generate("table", faces=40, seed=5)[0]
     assert [mesh.seed for mesh in together] == [3, 4, 5]
     assert np.array_equal(together[2].codes, alone.codes)
     assert writer_of(tiny).device == "numpy"
-    for mesh, same in zip(together, make(writer_of(tiny), wishes, seed=3), strict=True):
+    for mesh, same in zip(together, make(Writers(writer_of(tiny)), wishes, seed=3), strict=True):
         assert np.array_equal(mesh.codes, same.codes)
     sound = soundness(together, wishes)
     assert sound["generated"] == 3 and sound["with_duplicate_faces"] == sound["with_degenerate_faces"] == 0
     errors = [abs(len(mesh.faces) / wish.faces - 1) for mesh, wish in zip(together, wishes, strict=True)]
     assert sound["face_count_error"] == pytest.approx(np.median(errors))
     assert soundness([*together, None])["ended"] <= 3 / 4
+
+
+def test_processes_write_the_same_meshes(tiny: Checkpoint) -> None:
+    wishes = [Wish("table", faces) for faces in (10, 90, 0, 40, 60, 20)]
+    alone = make(Writers(writer_of(tiny)), wishes, seed=3, temperature=0.9)
+    done: list[int] = []
+    with Writers(writer_of(tiny), 2) as writers:
+        shared = make(
+            writers,
+            wishes,
+            seed=3,
+            temperature=0.9,
+            advance=lambda: done.append(len(multiprocessing.active_children())),
+        )
+    assert done == [2] * 6 and not multiprocessing.active_children()
+    for mesh, same in zip(alone, shared, strict=True):
+        assert np.array_equal(mesh.codes, same.codes) and np.array_equal(mesh.vertices, same.vertices)
+        assert mesh.provenance() == same.provenance() and mesh.log_p == same.log_p
+
+
+def test_a_process_that_dies_is_one_error(tiny: Checkpoint) -> None:
+    def kill() -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with pytest.raises(MeshGPTError, match=r"died.*--processes 1"), Writers(writer_of(tiny), 2) as writers:
+        make(writers, [Wish("table", 200)] * 12, advance=kill)
+    assert not multiprocessing.active_children()
+
+
+def test_cancelling_ends_the_processes_at_once(tiny: Checkpoint) -> None:
+    def cancel() -> None:
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Writers(writer_of(tiny), 2) as writers:
+        # The last begins first and is done at once; the others would take minutes.
+        writers.map(slowly, [(300,), (300,), (0,)], [1, 0, 2], advance=cancel)
+    assert time.monotonic() - start < 100 and not multiprocessing.active_children()
+
+
+def slowly(checkpoint: Checkpoint, seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def test_the_share_of_edges_with_more_than_two_faces() -> None:
@@ -170,6 +224,59 @@ def test_the_whole_protocol(tiny: Checkpoint) -> None:
     assert result["retopology"]["meshes"] > 0 and 0 < result["retopology"]["mean_error_share"] < 1
     table = markdown(result)
     assert all(part in table for part in PARTS) and "1-NNA" in table
+
+
+def named(**counts: int) -> MeshDataset:
+    return MeshDataset(tuple(Sample(MESHES[0], noun) for noun, count in counts.items() for _ in range(count)))
+
+
+def test_pairs_of_synonyms_are_of_trained_nouns() -> None:
+    data = named(sofa=2, rock=9, road=5, street=3, car=1, cube=20)
+    assert synonym_pairs(data) == [("sofa", "couch"), ("car", "automobile"), ("rock", "boulder"), ("road", "street")]
+    assert synonym_pairs(data, 3)[-1] == ("rock", "boulder") and synonym_pairs(named(cube=3)) == []
+    assert synonym_pairs(named(spaceship=1, spacecraft=2)) == [("spacecraft", "spaceship")]
+    assert synonym_pairs(named(spaceship=2, spacecraft=1)) == [("spaceship", "starship")]
+
+
+class Shaper:
+    """Makes boxes, long ones of the words that it knows by another shape."""
+
+    device = "numpy"
+
+    def __init__(self, *tall: str) -> None:
+        self.tall = tall
+
+    def generate(self, prompt: str, count: int, faces: int, seed: int) -> list[TriangleMesh]:
+        rng = np.random.default_rng(seed)
+        size = rng.uniform(0.8, 1.2, 3) * ((1, 1, 4) if prompt in self.tall else (3, 1, 1))
+        return [scaled(MESHES[0], *size)]
+
+
+def test_synonyms_are_told_apart_only_where_they_give_different_things() -> None:
+    data = named(sofa=5, car=5)
+    same = synonyms(Writers(Shaper("car", "automobile")), data, count=16)
+    assert same["pairs"] == 2 and same["generated"] == 64 and same["failed"] == 0
+    assert 0.25 < same["one_nna"] < 0.7 and same["one_nna_of_other_nouns"] == 1
+    other = synonyms(Writers(Shaper("car", "couch")), data, count=16)["one_nna_of_pairs"]
+    assert other == {"sofa/couch": 1, "car/automobile": 1}
+    assert "sofa/couch 100.00%" in markdown({"synonyms": {"one_nna_of_pairs": other}})
+
+
+def test_synonyms_of_procedural_meshes(tiny: Checkpoint) -> None:
+    data = load_dataset("procedural:60")
+    result = evaluate(tiny, data, parts=["synonyms"])["synonyms"]
+    assert result["generated"] == 24 * result["pairs"] > 0 and 0 <= result["one_nna"] <= 1
+    assert synonyms(Writers(writer_of(tiny)), named(cube=2)) == {"pairs": 0}
+
+
+def test_several_processes_measure_the_same(tiny: Checkpoint) -> None:
+    data, parts = load_dataset("procedural:80"), ["completion", "retopology"]
+    alone, shared = (evaluate(tiny, data, parts=parts, processes=count) for count in (1, 2))
+    for part in parts:
+        alone[part].pop("seconds"), shared[part].pop("seconds")
+    assert alone == shared and alone["completion"]["meshes"] > 1
+    with pytest.raises(MeshGPTError, match="No process"):
+        evaluate(tiny, data, parts=parts, processes=0)
 
 
 def test_parts_can_be_chosen_and_wrong_ones_are_named(tiny: Checkpoint) -> None:

@@ -43,8 +43,6 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="what it was trained on")
     parser.add_argument("--summary", default=SUMMARY, help="{} is the face limit (default: %(default)s)")
     parser.add_argument("--evaluation", type=Path, required=True, help="what `core evaluate --out` wrote")
-    without = "how it draws when there is no prompt, where that differs: JSON (default: as with one)"
-    parser.add_argument("--sampling-without-prompt", type=json.loads, default={}, metavar="JSON", help=without)
     parser.add_argument("--notes", type=Path, required=True, help="Markdown: recipe, hardware, time, known failures")
     options = parser.parse_args()
 
@@ -74,7 +72,7 @@ def main() -> None:
         "evaluation": evaluation,
         "notes": options.notes.read_text(),
         "sampling": evaluation["sampling"],  # what was measured is what it will do
-        "sampling_without_prompt": options.sampling_without_prompt,
+        "sampling_without_prompt": evaluation["sampling_without_prompt"],
         "split": split,
         "word_counts": parts[0].word_counts(),
     }

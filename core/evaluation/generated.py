@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checkpoint import ROWS, dataclass_from
+from ..checkpoint import ROWS, sampling_of
 from ..data.dataset import MeshDataset
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
@@ -95,10 +95,9 @@ def _side_by_side(
 
     from ..events import MeshEvent
     from ..generation import Sampler
-    from ..sampling_config import SamplingConfig
 
     model, prompts = checkpoint.transformer, [wish.prompt for wish in wishes]
-    config = dataclass_from(SamplingConfig, {**checkpoint.config.get("sampling", {}), **settings}, checkpoint.name)
+    config = sampling_of(checkpoint.config, checkpoint.name, any(prompts), **settings)
     limit = model.config.max_faces
     faces = torch.tensor([float(min(wish.faces, limit)) for wish in wishes])
     sampler = Sampler(model, replace(model.conditions(prompts), faces=faces), seeds, config, limit, prompts)

@@ -18,6 +18,7 @@ import numpy as np
 from ..data.dataset import MeshDataset, Sample
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
+from ..sampling_config import shipped_sampling
 from .alignment import STEPS, train_classifier
 from .clouds import chamfer_among, point_clouds
 from .distribution import Reference
@@ -71,7 +72,8 @@ def evaluate(
         parts = [part for part in parts if part == "tokenizer"]
     result: dict[str, Any] = {"model": checkpoint.name, "held_out_meshes": len(run.validation), "seed": seed}
     if checkpoint.transformer is not None:
-        result["sampling"] = {**checkpoint.config.get("sampling", {}), **sampling}
+        result["sampling"] = shipped_sampling(checkpoint.config, prompted=True) | sampling
+        result["sampling_without_prompt"] = shipped_sampling(checkpoint.config, prompted=False) | sampling
     with writers:
         for part in PARTS:
             if part in parts:

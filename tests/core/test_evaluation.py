@@ -286,6 +286,7 @@ def test_parts_can_be_chosen_and_wrong_ones_are_named(tiny: Checkpoint) -> None:
         "held_out_meshes",
         "seed",
         "sampling",
+        "sampling_without_prompt",
         "likelihood",
     }
     with pytest.raises(MeshGPTError, match="no part speed"):

@@ -5,6 +5,10 @@
 
 .venv/bin/python tools/contact_sheet.py --model meshgpt-lowpoly --out docs/samples.png chair table "" tree
 
+With --categories there is a sheet for each kind of thing, the words that training knew best, in a folder:
+
+.venv/bin/python tools/contact_sheet.py --categories --best-of 1 --columns 7 --out docs/samples
+
 With --retopologize the rows are mesh files: the dense mesh, what Blender's Decimate makes of it, and the model's mesh,
 at each of the face counts; errors are printed.
 """
@@ -31,6 +35,17 @@ from core.mesh import TriangleMesh  # noqa: E402
 from core.meshio import load_mesh  # noqa: E402
 from core.retopology import retopologize  # noqa: E402
 from core.surface import compare_surfaces  # noqa: E402
+
+CATEGORIES = {
+    "furniture": ("chair", "table", "sofa", "bed", "cabinet", "shelf", "lamp", "door"),
+    "buildings": ("building", "house", "tower", "tent", "wall", "fence", "column", "stairs"),
+    "roads-and-pipes": ("road", "bridge", "pipe", "conveyor", "railroad", "sign", "platform", "roof"),
+    "nature": ("tree", "rock", "plant", "bush", "cactus", "mushroom", "flower", "mountain"),
+    "props": ("crate", "barrel", "chest", "potion", "coin", "gravestone", "book", "key"),
+    "food-and-kitchen": ("burger", "donut", "pumpkin", "can", "plate", "bowl", "bottle", "pot"),
+    "weapons": ("blaster", "shield", "sword", "knife", "axe", "arrow"),
+    "vehicles-and-animals": ("spacecraft", "truck", "boat", "wheel", "fish", "dog", "skull"),
+}
 
 CELL = 2.6  # distance between meshes that are 1.9 long
 PIXELS = 170  # a cell is wide
@@ -145,16 +160,25 @@ def decimated(mesh: TriangleMesh, faces: int) -> TriangleMesh:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", nargs="+", help="prompts, or with --retopologize mesh files")
+    parser.add_argument("rows", nargs="*", help="prompts, or with --retopologize mesh files")
     parser.add_argument("--model", help="a name or a folder (default: the default model)")
     parser.add_argument("--columns", type=int, default=8, help="meshes a prompt (default: %(default)s)")
     parser.add_argument("--faces", type=int, help="to ask for (default: any number)")
+    parser.add_argument("--categories", action="store_true", help="a sheet for each kind of thing")
     parser.add_argument("--retopologize", type=int, nargs="+", metavar="FACES", help="face counts to ask for")
     parser.add_argument("--best-of", type=int, default=4, help="seeds for each mesh (default: %(default)s)")
     parser.add_argument("--device", default="numpy", help="(default: %(default)s)")
-    parser.add_argument("--out", type=Path, required=True, help="a .png file")
+    parser.add_argument("--out", type=Path, required=True, help="a .png file, or a folder")
     options = parser.parse_args()
+    if bool(options.rows) == options.categories:
+        parser.error("give rows, or --categories")
     checkpoint = load_checkpoint(options.model, options.device)
+    if options.categories:
+        for name, words in CATEGORIES.items():
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+            sheet_of_prompts(checkpoint, words, options.columns, options.faces, options.best_of)
+            render(options.columns, len(words), options.out / f"{name}.png")
+        return
     bpy.ops.wm.read_factory_settings(use_empty=True)
     if options.retopologize:
         counts = options.retopologize

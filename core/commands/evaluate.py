@@ -31,10 +31,17 @@ def add(commands: Any) -> None:
     parser.add_argument("--close", action=argparse.BooleanOptionalAction, help=close)
     parser.add_argument("--temperature", type=float, metavar="X", help="(default: the model's own)")
     parser.add_argument("--guidance", type=float, metavar="X", help="(default: the model's own)")
+    free = "fields of SamplingConfig that differ where there is no prompt: temperature=1 (default: the model's own)"
+    parser.add_argument("--without-prompt", nargs="+", default=[], type=_setting, metavar="NAME=X", help=free)
     processes = "that write on a processor, and threads that measure (default: as many as there are cores)"
     parser.add_argument("--processes", type=positive, default=usable_cores(), metavar="N", help=processes)
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result there, as JSON")
     add_model(parser)
+
+
+def _setting(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    return name, float(value)
 
 
 def _evaluate(options: argparse.Namespace) -> Result:
@@ -50,6 +57,7 @@ def _evaluate(options: argparse.Namespace) -> Result:
     torch.set_num_threads(options.processes)  # the measures never run beside the processes
     dataset = load_dataset(options.data)
     wish = {"meshes": options.meshes, "parts": parts, "seed": options.seed, "processes": options.processes, **sampling}
+    wish["without_prompt"] = dict(options.without_prompt)
 
     def keep(result: Result) -> None:
         """Written after each part, so that what took minutes is not lost."""

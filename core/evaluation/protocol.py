@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checkpoint import sampling_of
 from ..data.dataset import MeshDataset, Sample
 from ..errors import MeshGPTError
 from ..mesh import TriangleMesh
@@ -51,11 +52,13 @@ def evaluate(
     keep: Callable[[dict[str, Any]], None] = lambda result: None,
     classifier_steps: int = STEPS,
     processes: int = 1,
+    without_prompt: dict[str, Any] | None = None,
     **sampling: Any,
 ) -> dict[str, Any]:
     """A dictionary for each part. `meshes`: how many are made for the nouns; `sampling`: fields of SamplingConfig, of
-    all that is made; `processes`: how many write, where the NumPy engine does. They import the caller's script: with
-    more than one, it has to call this under `if __name__ == "__main__":`.
+    all that is made, and over them those of `without_prompt` where there is none; `processes`: how many write, where
+    the NumPy engine does. They import the caller's script: with more than one, it has to call this under
+    `if __name__ == "__main__":`.
 
     `advance` is called after each batch or mesh, `keep` with the result so far after each part. A checkpoint without a
     transformer has the tokenizer's part only.
@@ -67,13 +70,16 @@ def evaluate(
         raise MeshGPTError("Nothing was to be made.", "Give at least 1 mesh.")
     seed %= 2**62  # random generators take no negative numbers
     writers = Writers(checkpoint if checkpoint.transformer is None else writer_of(checkpoint), processes)
-    run = _Evaluation(checkpoint, dataset, meshes, seed, advance, sampling, classifier_steps, writers)
+    free = sampling | (without_prompt or {})
+    run = _Evaluation(checkpoint, dataset, meshes, seed, advance, sampling, free, classifier_steps, writers)
     if checkpoint.transformer is None:
         parts = [part for part in parts if part == "tokenizer"]
     result: dict[str, Any] = {"model": checkpoint.name, "held_out_meshes": len(run.validation), "seed": seed}
     if checkpoint.transformer is not None:
+        for prompted, wished in ((True, sampling), (False, free)):  # a wrong one would look like a model that fails
+            sampling_of(checkpoint.config, checkpoint.name, prompted, **wished)
         result["sampling"] = shipped_sampling(checkpoint.config, prompted=True) | sampling
-        result["sampling_without_prompt"] = shipped_sampling(checkpoint.config, prompted=False) | sampling
+        result["sampling_without_prompt"] = shipped_sampling(checkpoint.config, prompted=False) | free
     with writers:
         for part in PARTS:
             if part in parts:
@@ -94,11 +100,12 @@ class _Evaluation:
         seed: int,
         advance: Callable[[], None],
         sampling: dict[str, Any],
+        free_sampling: dict[str, Any],
         classifier_steps: int,
         writers: Writers,
     ) -> None:
         self.checkpoint, self.writers, self.meshes, self.seed = checkpoint, writers, meshes, seed
-        self.advance, self.sampling = advance, sampling
+        self.advance, self.sampling, self.free_sampling = advance, sampling, free_sampling
         split = {**_SPLIT, **checkpoint.config.get("split", {})}
         if checkpoint.transformer is not None:
             dataset = dataset.filtered(checkpoint.transformer.config.max_faces)
@@ -204,7 +211,7 @@ class _Evaluation:
         """Meshes without any wish: how far apart they lie, beside as many training meshes; medians of the distance to
         the nearest other one.
         """
-        made = make(self.writers, [Wish("")] * _VARIED, seed=self.seed, advance=self.advance, **self.sampling)
+        made = make(self.writers, [Wish("")] * _VARIED, seed=self.seed, advance=self.advance, **self.free_sampling)
         found = [mesh for mesh in made if mesh is not None]
         if len(found) < 2:
             return {"generated": len(found)}

@@ -216,6 +216,9 @@ def test_evaluate(trained):
     assert found["tokenizer"]["triangle_accuracy"] == pytest.approx(1)  # the lattice is exact
     assert found["likelihood"]["bits_per_face"] > 0 and found["nouns"]["generated"] == 2
     assert found["nouns"]["with_duplicate_faces"] == found["nouns"]["with_degenerate_faces"] == 0
+    wish = "evaluate --data procedural:60 --only variety --without-prompt top_p=0.5 --model"
+    free = run_json(*wish.split(), said["model"])
+    assert free["sampling_without_prompt"]["top_p"] == 0.5
     assert "Choose of" in run(*"evaluate --data procedural:60 --only speed".split(), code=2).stderr
 
 

@@ -289,6 +289,11 @@ def test_parts_can_be_chosen_and_wrong_ones_are_named(tiny: Checkpoint) -> None:
         "sampling_without_prompt",
         "likelihood",
     }
+    free = evaluate(tiny, data, parts=["variety"], without_prompt={"temperature": 0.25, "top_p": 0.5}, guidance=2.0)
+    assert free["sampling"] == {"guidance": 2.0}
+    assert free["sampling_without_prompt"] == {"guidance": 2.0, "temperature": 0.25, "top_p": 0.5}
+    with pytest.raises(MeshGPTError, match="cannot use temperature -1"):
+        evaluate(tiny, data, parts=["variety"], without_prompt={"temperature": -1.0})
     with pytest.raises(MeshGPTError, match="no part speed"):
         evaluate(tiny, data, parts=["speed"])
     with pytest.raises(MeshGPTError, match="Nothing"):

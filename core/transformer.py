@@ -94,9 +94,9 @@ class MeshTransformer(nn.Module):
         """
         # All blocks share one cache of compiled variants: training and validating, at lengths that differ and do not.
         allow_variants()
-        inner = self.steps.inner.blocks if isinstance(self.steps, FaceSteps) else ()
-        for block in [*self.trunk.blocks, *inner]:
-            block.compile()
+        trunks = [self.trunk, self.steps.inner] if isinstance(self.steps, FaceSteps) else [self.trunk]
+        for part in (part for trunk in trunks for part in [*trunk.blocks, trunk.norm]):
+            part.compile()
         if self.neighbours is not None:
             self.neighbours.compile()
         head = self.head

@@ -18,7 +18,6 @@ from ..checkpoint import save_checkpoint
 from ..checks import need_at_least, need_shares
 from ..data.augment import AugmentConfig, augment
 from ..data.dataset import MeshDataset
-from ..errors import MeshGPTError
 from ..mesh import LatticeMesh
 from ..nn.mesh_batch import MeshBatch
 from ..tokenizers.autoencoder import AutoencoderConfig, MeshAutoencoder
@@ -106,9 +105,7 @@ class AutoencoderTask:
         return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
 
     def compile(self) -> None:
-        raise MeshGPTError(
-            "An autoencoder cannot be compiled: its batches have ever new shapes.", "Leave --compile out."
-        )
+        self.model.compile_parts()
 
     def _first_meshes(self) -> list[LatticeMesh]:
         meshes: list[LatticeMesh] = []

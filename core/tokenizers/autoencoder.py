@@ -79,6 +79,15 @@ class MeshAutoencoder(nn.Module):
 
     # -- training ------------------------------------------------------------------------------------------------------
 
+    def compile_parts(self) -> None:
+        """Compile what training spends its time in, once for batches of all shapes; needs a C++ compiler."""
+        for block in self.decoder.blocks:
+            block.compile(dynamic=True)
+        for layers in (self.encoder, self.encoder.vertices):
+            if layers is not None:
+                layers.gather = torch.compile(layers.gather, dynamic=True)
+        self._reconstruction = torch.compile(self._reconstruction, dynamic=True)
+
     def forward(self, vertices: Tensor, faces: Tensor, face_edges: Tensor | None = None) -> Tensor:
         """Training loss (scalar) of a padded batch.
 
@@ -126,11 +135,12 @@ class MeshAutoencoder(nn.Module):
         features = self.encoder(batch.with_noise(noise) if noise else batch)
         vectors, codes, quantisation = self._quantise(features)
         context_free = self.vertex_head(vectors)
-        logits = context_free[batch.faces] + self.decoder(vectors[batch.faces], batch.mesh_of_face)
-        reconstruction = self._cross_entropy(logits, batch.corners)
+        context = self.decoder(vectors[batch.faces], batch.mesh_of_face)
+        near, corners = context_free[batch.faces].flatten(0, 2), batch.corners
+        reconstruction, right = self._reconstruction(near, context.flatten(0, 2), corners.flatten())
         vertex = self._cross_entropy(context_free, batch.positions)
         with torch.no_grad():
-            right = (logits.argmax(dim=-1) == batch.corners).all(dim=-1)  # [F, 3]
+            right = right.view_as(corners).all(dim=-1)  # [F, 3]
             distance = (features - vectors).norm(dim=-1).mean() * self.half_side
             usage = [use_and_perplexity(count) for count in count_codes(codes, self.codebook_sizes)]
             use, perplexity = (torch.stack(values).mean() for values in zip(*usage, strict=True))
@@ -166,13 +176,16 @@ class MeshAutoencoder(nn.Module):
                 loss = self.options.commitment_weight * F.mse_loss(in_cells, vectors)
             return vectors / self.half_side, codes, loss
 
+    def _reconstruction(self, context_free: Tensor, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [N, levels] in two parts, targets int64 [N] -> cross entropy; where no cell is likelier, bool [N]."""
+        logits = context_free + context
+        with torch.no_grad():  # not by argmax: compiled, that takes longer than all else here
+            right = logits.gather(-1, targets[:, None])[:, 0] == logits.amax(dim=-1)
+        return self._cross_entropy(logits, targets), right
+
     def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean cross entropy of logits [..., levels] against the blurred targets int64 [...]."""
-        log_probabilities = logits.float().log_softmax(dim=-1)
-        reach = self.blurred.shape[1] // 2
-        cells = targets[..., None] + torch.arange(-reach, reach + 1, device=targets.device)
-        picked = log_probabilities.gather(-1, cells.clamp(0, self.levels - 1))
-        return -(picked * self.blurred[targets]).sum(dim=-1).mean()
+        return F.cross_entropy(logits.float().flatten(0, -2), self.blurred[targets.flatten()])
 
     # -- Tokenizer -----------------------------------------------------------------------------------------------------
 
@@ -341,10 +354,9 @@ def _quantizer(options: AutoencoderConfig) -> Quantizer:
 
 
 def blurred_targets(levels: int, deviation: float) -> Tensor:
-    """Weights of the cells around each target, float32 [levels, 2 * reach + 1]; rows sum to 1, also at the edges."""
+    """Weights of the cells for each target, float32 [levels, levels]; rows sum to 1, also at the edges."""
     reach = max(1, math.ceil(2 * deviation)) if deviation > 0 else 0
-    offsets = torch.arange(-reach, reach + 1)
-    weights = torch.exp(-0.5 * (offsets / max(deviation, 1e-6)) ** 2)
-    cells = torch.arange(levels)[:, None] + offsets
-    weights = weights * ((cells >= 0) & (cells < levels))
+    cells = torch.arange(levels)
+    offsets = cells - cells[:, None]
+    weights = torch.exp(-0.5 * (offsets / max(deviation, 1e-6)) ** 2) * (offsets.abs() <= reach)
     return weights / weights.sum(dim=1, keepdim=True)

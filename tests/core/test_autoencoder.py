@@ -192,22 +192,29 @@ def test_the_encoder_knows_more_of_a_vertex_than_its_place(meshes):
 def test_blurred_targets_are_distributions_also_at_the_edges(deviation):
     weights = blurred_targets(128, deviation)
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(128))
-    reach = weights.shape[1] // 2
-    assert (weights.argmax(dim=1) == reach).all()
-    torch.testing.assert_close(weights[0, :reach], torch.zeros(reach))
+    assert (weights.argmax(dim=1) == torch.arange(128)).all()
+    assert int((weights[64] > 0).sum()) == 2 * math.ceil(2 * deviation) + 1
     if deviation:
         expected = math.exp(-0.5 / deviation**2)
-        assert float(weights[64, reach + 1] / weights[64, reach]) == pytest.approx(expected, rel=1e-5)
+        assert float(weights[64, 65] / weights[64, 64]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_loss_equals_cross_entropy_with_dense_targets(autoencoder, meshes):
-    batch = MeshBatch.from_lattice(meshes[:2])
-    logits = torch.randn(len(batch.faces), 3, 3, 128, requires_grad=True)
-    dense = torch.zeros(128, 128 + 2)
-    for cell in range(128):
-        dense[cell, cell : cell + 3] = autoencoder.blurred[cell]
-    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 2), dense[:, 1:-1][batch.corners.flatten()])
-    torch.testing.assert_close(autoencoder._cross_entropy(logits, batch.corners), expected)
+def test_the_loss_counts_the_cells_beside_the_target_too(autoencoder):
+    logits = torch.randn(2, 1, 128)
+    logs = logits.log_softmax(dim=-1)[:, 0]
+    beside = math.exp(-0.5 / autoencoder.options.blur**2)
+    inside = (logs[0, 40] + beside * (logs[0, 39] + logs[0, 41])) / (1 + 2 * beside)
+    at_the_edge = (logs[1, 0] + beside * logs[1, 1]) / (1 + beside)
+    found = autoencoder._cross_entropy(logits, torch.tensor([[40], [0]]))
+    torch.testing.assert_close(found, -(inside + at_the_edge) / 2)
+
+
+def test_a_target_is_right_where_no_cell_is_likelier(autoencoder):
+    near, context, targets = torch.randn(64, 128), torch.randn(64, 128), torch.randint(0, 128, (64,))
+    targets[:20] = (near + context).argmax(dim=-1)[:20]
+    loss, right = autoencoder._reconstruction(near, context, targets)
+    torch.testing.assert_close(right, (near + context).argmax(dim=-1) == targets)
+    torch.testing.assert_close(loss, autoencoder._cross_entropy(near + context, targets))
 
 
 def test_decode_welds_by_codes_and_leaves_out_faces_without_extent(autoencoder, meshes):

@@ -18,6 +18,7 @@ from torch_geometric.utils import erdos_renyi_graph
 
 from core import MeshAutoencoder, MeshGPTError
 from core.mesh import LatticeMesh
+from core.nn.decoder import RowConv
 from core.nn.encoder import SageLayers
 from core.nn.mesh_batch import MeshBatch
 from tests.core.strategies import triangle_soups
@@ -138,6 +139,26 @@ def test_the_stack_of_graph_layers_is_torch_geometrics(nodes, density, seed):
     found.square().sum().backward()
     expected.square().sum().backward()
     torch.testing.assert_close(x.grad, y.grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+@pytest.mark.parametrize("length", [1, 2, 7, 45])
+@pytest.mark.parametrize("kernel", [1, 3, 7])
+def test_the_convolution_of_rows_is_pytorchs(kernel, length, dtype, rtol):
+    """Gradients too; weights are named and shaped alike."""
+    torch.manual_seed(length)
+    ours, theirs = RowConv(12, 20, kernel), torch.nn.Conv1d(12, 20, kernel, padding=kernel // 2)
+    theirs.load_state_dict(ours.state_dict())
+    x, upstream = torch.randn(length, 12, requires_grad=True), torch.randn(length, 20)
+    y = x.detach().clone().requires_grad_()
+    with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        found, expected = ours(x), theirs(y.T[None])[0].T
+    assert found.dtype == dtype
+    found.backward(upstream.to(dtype))
+    expected.backward(upstream.to(dtype))
+    pairs = [(found, expected), (x.grad, y.grad), (ours.weight.grad, theirs.weight.grad)]
+    for mine, other in [*pairs, (ours.bias.grad, theirs.bias.grad)]:
+        torch.testing.assert_close(mine, other, rtol=rtol, atol=rtol * float(other.detach().abs().max()))
 
 
 def test_values_that_fit_no_autoencoder_are_refused():

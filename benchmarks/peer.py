@@ -232,7 +232,8 @@ def _transformers() -> Iterator[Row]:
 
     yield row("... in bfloat16, which the peer does not do here", trained)
     # What the paper's transformer has, with as many parameters; the bundled one reads more of the mesh.
-    paper = {"neighbours": False, "edges": False, "closing": False, "completion": False, "point_latents": 0, "depth": 9}
+    paper = {"neighbours": False, "edges": False, "closing": False, "completion": False, "depth": 9}
+    paper |= {"point_latents": 0, "point_attention": False}
     plain = MeshTransformer(tokenizer, config=replace(ours.transformer.config, **paper))
     plain.compile_parts()
     for _ in range(WARM_UP):

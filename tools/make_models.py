@@ -25,6 +25,8 @@ ARTISTS = (
 )
 # Name -> what to train: one run after another, each from the weights of the one before.
 RECIPES: dict[str, tuple[str, ...]] = {
+    # Minutes on a processor.
+    "meshgpt-autoencoder": ("tokenizer --max-faces 400 --faces-per-batch 2048 --steps 300",),
     # A quarter of an hour on a large GPU, beside other runs; on a processor take batches of 3,200 faces and more time.
     "meshgpt-lowpoly": (
         f"transformer {PARTS} --closing --point-attention --max-faces 800 --dropout 0.1 --faces-per-batch 16384 "
@@ -71,7 +73,9 @@ def main() -> None:
         for number, run in enumerate(RECIPES[name], start=1):
             out = options.work / (name if number == len(RECIPES[name]) else f"{name}-{number}")
             kind, *settings = run.split()
-            command = ["-m", "core", "train", kind, "--data", f"{meshes}.npz", "--out", str(out)]
+            # The autoencoder learns from what artists built, without levels of detail.
+            data = options.data / f"{ARCHIVES[0]}.npz" if kind == "tokenizer" else meshes.with_suffix(".npz")
+            command = ["-m", "core", "train", kind, "--data", str(data), "--out", str(out)]
             _run(*command, *settings, *start, "--device", options.device)
             start = ["--start", str(out / "model")]
 

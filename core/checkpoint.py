@@ -255,13 +255,13 @@ class Checkpoint:
         draft: Checkpoint | None,
     ) -> Any:
         """What draws these meshes; a draft guesses ahead for one."""
-        from .graphs import GraphSampler
+        from .cuda.engine import sampler_for
         from .speculation import SpeculativeSampler
 
         model = self._generator()
         conditions = model.conditions(prompts, **asked)
         if draft is None:
-            return GraphSampler(model, conditions, seeds, settings, cap, prompts)
+            return sampler_for(model, conditions, seeds, settings, cap, prompts)
         other = draft._generator()
         guess = other.conditions(prompts, **_known_to(other, asked))
         return SpeculativeSampler(model, conditions, other, guess, seeds[0], settings, cap, prompts[0])

@@ -52,8 +52,8 @@ each_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANT
 def small_model(splits: tuple | None = None, max_faces: int = 96, **options: Any) -> MeshTransformer:
     torch.manual_seed(0)
     tokenizer = LatticeTokenizer(splits) if splits else LatticeTokenizer()
-    config = TransformerConfig(dim=32, depth=2, heads=2, head_width=24, head_depth=1, max_faces=max_faces, **options)
-    model = MeshTransformer(tokenizer, VOCABULARY, config).eval()
+    sizes = {"dim": 32, "depth": 2, "heads": 2, "head_width": 24, "head_depth": 1, "max_faces": max_faces}
+    model = MeshTransformer(tokenizer, VOCABULARY, TransformerConfig(**{**sizes, **options})).eval()
     for parameter in model.parameters():  # also what starts at zero, so that every path matters
         torch.nn.init.normal_(parameter, std=0.1)
     return model

@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// One mesh while its faces are written, as the threads of its block see it. `Job`, with the addresses of all tensors, is
+// declared by core/cuda/job.py; the tensors are those of core/generation.py, core/rules.py and core/decoding.py.
+
+typedef long long Id;
+
+constexpr int SMALL = 12;  // what a state says besides the query: gate 3, closing 4, edges 5
+constexpr int GATE = 0, CLOSING = 3, EDGES = 7;
+
+struct Shared {
+  Scratch scratch;
+  Found found;
+  VECTOR hidden[LANES * DIM];  // what predicts the next slot
+  VECTOR start[LANES * DIM];   // what predicts the first one
+  VECTOR turned[DIM];          // the query, rotated by its place
+  VECTOR around[2 * DIM];      // the mean of what is around a vertex, and its embedding
+  VECTOR read[3 * DIM];        // embeddings of the face's slots, after they gathered
+  float plain[3 * DIM];        // and before
+  VECTOR stream[LANES * CODE_WIDTH];
+  float context[LANES * CODE_WIDTH], named_context[LANES * CODE_WIDTH];  // of the first code, and of one after others
+  float query[DIM], key[DIM], small[LANES * SMALL];
+  float logits[LANES * CODES], first[CODES], named[CODES], p[CODES], kept[CODES];
+  int choice;
+};
+
+// What there is to close in a slot, and what follows from it; see core/nn/closing.py.
+struct Closing {
+  bool due, sound;
+  long long first;
+};
+
+struct Mesh {
+  const Job& job;
+  Shared& shared;
+  Team team;
+  int row, number, count;  // of the mesh in the batch; faces and vertices so far
+  long long last[3];       // keys of the last face
+  int face[3];             // vertices of the face at hand
+  bool in_trouble;         // it has failed more often than chance explains
+  Filters filters;
+  Closing closing;
+
+  FN_MEMBER Id* slots(Id* of) const { return of + (long long)row * 3 * job.max_faces; }
+  FN_MEMBER float* slots(float* of) const { return of + (long long)row * 3 * job.max_faces; }
+  FN_MEMBER Id* faces() const { return job.faces + (long long)row * 3 * job.max_faces; }
+  FN_MEMBER Id* keys() const { return slots(job.vertex_keys); }
+  FN_MEMBER float* points() const { return job.points + (long long)row * 9 * job.max_faces; }
+  FN_MEMBER Id* codes() const { return job.codes + (long long)row * 3 * job.max_faces * 3; }
+  FN_MEMBER unsigned* flags() const { return job.flags + (long long)row * 3 * job.max_faces; }
+  FN_MEMBER unsigned long long* masses() const { return job.masses + (long long)row * 3 * job.max_faces; }
+};

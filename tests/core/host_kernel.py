@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel of core/cuda on a processor: its source by a C++ compiler, with a thread for each of a GPU's."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from torch import Tensor
+
+COMPILER = shutil.which("g++") or shutil.which("clang++")
+_FOLDER = Path(tempfile.gettempdir()) / "meshgpt-host-kernels"
+
+
+def sanitizer(what: str) -> str | None:
+    """The library of the compiler's "thread" or "address" sanitizer, which a program that is not built with it has to
+    load first.
+    """
+    name = f"lib{what[0]}san.so"
+    found = subprocess.run([COMPILER, f"-print-file-name={name}"], text=True, capture_output=True).stdout.strip()
+    return found if Path(found).is_absolute() else None
+
+
+class HostKernel:
+    """`core.cuda.sampler.Kernel` from the source of `Packed.source`; options: of the compiler."""
+
+    def __init__(self, source: str, *options: str) -> None:
+        command = [COMPILER, "-x", "c++", "-std=c++20", "-O2", "-shared", "-fPIC", "-pthread", *options]
+        name = hashlib.sha256("\n".join([*command, source]).encode()).hexdigest()[:16]
+        library = _FOLDER / f"{name}.so"
+        if not library.exists():
+            _FOLDER.mkdir(exist_ok=True)
+            built = library.with_suffix(".new")
+            done = subprocess.run([*command, "-o", str(built), "-"], input=source, text=True, capture_output=True)
+            assert done.returncode == 0, done.stderr[:5000]
+            built.rename(library)
+        self._write = ctypes.CDLL(str(library)).write_meshes
+
+    def launch(self, blocks: int, job: Tensor) -> None:
+        self._write(ctypes.c_void_p(job.data_ptr()))

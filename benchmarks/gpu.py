@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m benchmarks.gpu --out FILE`: what a GPU makes of it, in less than 150 seconds.
+"""`python -m benchmarks.gpu --out FILE`: what a GPU makes of it, in less than 200 seconds.
 
-Generation face by face, as CUDA graphs and as compiled ones; training steps beside what the GPU's matrix units do at
-best. Each section runs in a process of its own with a limit of time, and what it has measured by then counts.
+Generation by the kernel that writes whole faces, face by face, as CUDA graphs and as compiled ones; training steps
+beside what the GPU's matrix units do at best. Each section runs in a process of its own with a limit of time, and what
+it has measured by then counts.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from core import LatticeTokenizer, MeshTransformer, load_checkpoint
+from core.cuda.engine import THREADS, Engine
+from core.cuda.sampler import KernelSampler
 from core.errors import Cancelled
 from core.events import FaceEvent
 from core.generation import Sampler
@@ -38,8 +41,8 @@ from .measure import Row
 from .meshes import torus
 
 MODEL = "meshgpt-lowpoly"
-WHOLE = 146.0  # seconds of all sections
-LIMITS = {"generation": 55.0, "training": 50.0, "compiled": 60.0}
+WHOLE = 196.0  # seconds of all sections
+LIMITS = {"kernel": 50.0, "generation": 55.0, "training": 50.0, "compiled": 60.0}
 ROOT = Path(__file__).parents[1]
 
 
@@ -86,6 +89,31 @@ def _both(setting: Setting, model: MeshTransformer, rows: int, guidance: float) 
     yield Row("... still static", float(sampler.static), "")
     if rows == 1 or setting.quick:
         yield from _kernels(setting, _sampler(setting, _graphs(setting), model, rows, guidance))
+
+
+def kernel(setting: Setting) -> Iterator[Row]:
+    """Whole jobs by the kernel, and one mesh with fewer and more threads."""
+    model = _model(setting)
+    for threads in (THREADS, 256, 1024):
+        engine = Engine(model, threads=threads)
+        for guidance in (1.0, 2.5) if threads == THREADS else (1.0,):
+            for rows in setting.batches if threads == THREADS else (1,):
+                yield from _attempted(
+                    lambda e=engine, r=rows, g=guidance: _by_kernel(setting, e, model, r, g), f"{rows} meshes by kernel"
+                )
+
+
+def _by_kernel(setting: Setting, engine: Engine, model: MeshTransformer, rows: int, guidance: float) -> Iterator[Row]:
+    start = time.perf_counter()
+    engine.kernel(1 if guidance == 1 else 2)
+    compiled_in = time.perf_counter() - start
+    kind = lambda *arguments: KernelSampler(*arguments, engine=engine)  # noqa: E731
+    runs = [_written(setting, _sampler(setting, kind, model, rows, guidance), 10 * setting.seconds) for _ in range(4)]
+    speeds = sorted(run["faces_per_s"] for run in runs[1:])
+    yield Row(f"{rows} meshes, guidance {guidance}, {engine.threads} threads: kernel", speeds[1], "faces/s")
+    yield Row("... first faces", runs[-1]["first_s"], "s")
+    if compiled_in > 0.1:
+        yield Row("... compiling it", compiled_in, "s")
 
 
 def compiled(setting: Setting) -> Iterator[Row]:
@@ -262,7 +290,7 @@ def _attempted(rows: Callable[[], Iterator[Row]], name: str) -> Iterator[Row]:
         yield Row(f"{name} failed: {type(error).__name__}: {words[0][:120]}", float("nan"), "")
 
 
-SECTIONS = {"generation": generation, "training": training, "compiled": compiled}
+SECTIONS = {"kernel": kernel, "generation": generation, "training": training, "compiled": compiled}
 
 
 def _section(name: str, setting: Setting) -> None:

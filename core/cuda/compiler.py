@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 _NAME = b"write_meshes"
+_MOST_SHARED = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 
 
 class CudaKernel:
@@ -25,20 +26,30 @@ class CudaKernel:
         self._threads, self._device, self._driver = threads, device, _library(_driver_names())
         major, minor = torch.cuda.get_device_capability(device)
         program = compiled(source, f"sm_{major}{minor}")
-        self._module, self._function = ctypes.c_void_p(), ctypes.c_void_p()
+        self._module, bytes_of_block = ctypes.c_void_p(), torch.zeros(1, dtype=torch.int32, device=device)
         with torch.cuda.device(device):
             torch.cuda.current_stream().synchronize()  # which makes PyTorch's context this thread's
             self._check(self._driver.cuModuleLoadData(ctypes.byref(self._module), program))
-            self._check(self._driver.cuModuleGetFunction(ctypes.byref(self._function), self._module, _NAME))
+        self._launch(self._function(b"tell_shared_bytes"), 1, 1, 0, bytes_of_block)
+        self._write, self._shared = self._function(_NAME), int(bytes_of_block)
+        self._check(self._driver.cuFuncSetAttribute(self._write, _MOST_SHARED, self._shared))
 
     def launch(self, blocks: int, job: Tensor) -> None:
         """Let a block write each of so many meshes, on PyTorch's stream; job uint8, on the device."""
-        address = ctypes.c_uint64(job.data_ptr())
+        self._launch(self._write, blocks, self._threads, self._shared, job)
+
+    def _function(self, name: bytes) -> ctypes.c_void_p:
+        function = ctypes.c_void_p()
+        self._check(self._driver.cuModuleGetFunction(ctypes.byref(function), self._module, name))
+        return function
+
+    def _launch(self, function: ctypes.c_void_p, blocks: int, threads: int, shared: int, argument: Tensor) -> None:
+        address = ctypes.c_uint64(argument.data_ptr())
         arguments = (ctypes.c_void_p * 1)(ctypes.addressof(address))
         with torch.cuda.device(self._device):
             stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
-            grid = (blocks, 1, 1, self._threads, 1, 1)
-            self._check(self._driver.cuLaunchKernel(self._function, *grid, 0, stream, arguments, None))
+            grid = (blocks, 1, 1, threads, 1, 1)
+            self._check(self._driver.cuLaunchKernel(function, *grid, shared, stream, arguments, None))
 
     def _check(self, status: int) -> None:
         if status:

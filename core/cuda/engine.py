@@ -19,7 +19,7 @@ from ..graphs import GraphSampler
 from ..sampling_config import SamplingConfig
 from ..transformer import MeshTransformer
 from .compiler import CudaKernel
-from .job import MOST_LANES, Packed, writes
+from .job import Packed, writes
 from .sampler import Kernel, KernelSampler
 
 THREADS = 512  # a mesh: enough to keep a multiprocessor's memory busy, with 128 registers each
@@ -35,8 +35,6 @@ class Engine:
 
     def kernel(self, lanes: int) -> Kernel:
         """The kernel for so many branches of guidance; OSError or RuntimeError where there is none."""
-        if lanes > MOST_LANES:
-            raise RuntimeError(f"The kernel writes with up to {MOST_LANES} branches of guidance.")
         if lanes not in self._kernels:
             self._kernels[lanes] = self._compiled(self.packed.source(lanes, self.threads))
         return self._kernels[lanes]

@@ -20,7 +20,7 @@ from ..sampling_config import SamplingConfig
 from ..tokenizers.lattice import LatticeTokenizer
 from ..transformer import MeshTransformer
 
-MOST_LANES = 3  # branches of guidance: more do not fit into a block's memory
+MOST_LANES = 5  # branches of guidance: one without any condition, and one for each of the four at most
 _PARTS = ("block", "layers", "JOB", "draw", "job", "rules", "head", "write")
 _SMALL = 12  # rows of gate, closing and edges
 

@@ -200,12 +200,10 @@ def test_it_is_used_where_it_is_wanted_and_can_be_had(monkeypatch: pytest.Monkey
         assert isinstance(sampler_for(model, wishes, *rest, engine=HostEngine), KernelSampler)
         with_points = model.conditions(["box"], points=torch.ones(4, 6).numpy())
         assert isinstance(sampler_for(model, with_points, *rest, engine=HostEngine), GraphSampler)
-        four = SamplingConfig(prompt_guidance=2.0, faces_guidance=3.0, category_guidance=4.0)
-        assert isinstance(sampler_for(model, wishes, [0], four, MOST, engine=HostEngine), KernelSampler)  # of three
 
 
 @pytest.mark.parametrize("architecture", ["sm_75", "sm_90"])
-@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("lanes", [1, 5])
 def test_nvrtc_compiles_it(architecture: str, lanes: int) -> None:
     source = Packed(load_checkpoint(device="cpu").transformer, half=True).source(lanes, engines.THREADS)
     try:

@@ -189,9 +189,11 @@ FN void write_mesh(const Job& job, Shared& shared) {
 
 #ifdef __CUDACC__
 
+extern "C" __global__ void tell_shared_bytes(int* bytes) { *bytes = sizeof(Shared); }  // which a launch has to ask for
+
 extern "C" __global__ void __launch_bounds__(THREADS) write_meshes(const Job* job) {
-  __shared__ Shared shared;
-  write_mesh(*job, shared);
+  extern __shared__ float4 memory[];
+  write_mesh(*job, *reinterpret_cast<Shared*>(memory));
 }
 
 #else

@@ -12,7 +12,7 @@ Shapes: B rows, K draws for a new vertex, D residual levels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from .conditioning import Conditions
 from .events import FaceEvent, MeshEvent
 from .generation import Sampler
 from .sampling_config import SamplingConfig
-from .transformer import MeshTransformer, allow_variants
+from .transformer import MeshTransformer
 
 FIRST_BUCKET = 128  # faces; each next one is twice as large
 _FLAGS = 3  # numbers of a row that go to the device beside the random ones: faces so far, in trouble, alive
@@ -93,7 +93,7 @@ def _is_state(value: Any) -> bool:
 class GraphSampler(Sampler):
     """The same events and meshes as Sampler, from CUDA graphs; where there can be none it is that sampler.
 
-    captured: False runs what would be captured as it is, on any device. compiled: let torch.compile fuse it first.
+    captured: False runs what would be captured as it is, on any device.
     """
 
     def __init__(
@@ -106,17 +106,12 @@ class GraphSampler(Sampler):
         prompts: Sequence[str] = (),
         *,
         captured: bool = True,
-        compiled: bool = False,
         first_bucket: int = FIRST_BUCKET,
     ) -> None:
         super().__init__(model, conditions, seeds, config, max_faces, prompts)
-        self.captured, self.compiled, self.first_bucket = captured, compiled, first_bucket
+        self.captured, self.first_bucket = captured, first_bucket
         self.static = self.device.type == "cuda" or not captured
         self.alive = [True] * len(seeds)  # rows whose mesh is not finished
-        self._device_part: Callable[[], Tensor] = self._write_face
-        if compiled:
-            allow_variants()  # of each number of rows and bucket
-            self._device_part = torch.compile(self._write_face, fullgraph=True, dynamic=False)
         self._bucket = 0
         self._homes: Homes | None = None
 
@@ -202,17 +197,7 @@ class GraphSampler(Sampler):
         here.wait_stream(side)
 
     def _run(self) -> None:
-        try:
-            result = self._device_part()
-        except RuntimeError:
-            if not self.compiled:
-                raise
-            # It cannot be compiled here, which shows before anything has run.
-            self.compiled, self._device_part = False, self._write_face
-            self._homes.return_all()
-            self.state.begin_face(self._bucket)
-            result = self._device_part()
-        self._result.copy_(result)
+        self._result.copy_(self._write_face())
         self._homes.adopt()
         self._homes.put_back()
 
@@ -226,7 +211,7 @@ class GraphSampler(Sampler):
         try:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-                self._result.copy_(self._device_part())
+                self._result.copy_(self._write_face())
                 self._homes.put_back()
         except RuntimeError:
             if here is not None:

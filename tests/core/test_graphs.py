@@ -139,13 +139,13 @@ class _NoLook(TorchDispatchMode):
 @each_variant
 def test_the_device_part_looks_at_no_value(options: dict) -> None:
     found = sampler(uncaptured, ending_model(**EVERYTHING, **options), guidance=2.0)
-    part = found._device_part
+    part = found._write_face
 
     def watched() -> torch.Tensor:
         with _NoLook():
             return part()
 
-    found._device_part = watched
+    found._write_face = watched
     next(found.stream())
 
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import ctypes
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+
+from .job import Job
 
 _NAME = b"write_meshes"
 _MOST_SHARED = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
@@ -30,22 +32,21 @@ class CudaKernel:
         with torch.cuda.device(device):
             torch.cuda.current_stream().synchronize()  # which makes PyTorch's context this thread's
             self._check(self._driver.cuModuleLoadData(ctypes.byref(self._module), program))
-        self._launch(self._function(b"tell_shared_bytes"), 1, 1, 0, bytes_of_block)
+        self._launch(self._function(b"tell_shared_bytes"), 1, 1, 0, ctypes.c_uint64(bytes_of_block.data_ptr()))
         self._write, self._shared = self._function(_NAME), int(bytes_of_block)
         self._check(self._driver.cuFuncSetAttribute(self._write, _MOST_SHARED, self._shared))
 
-    def launch(self, blocks: int, job: Tensor) -> None:
-        """Let a block write each of so many meshes, on PyTorch's stream; job uint8, on the device."""
-        self._launch(self._write, blocks, self._threads, self._shared, job)
+    def launch(self, job: Job) -> None:
+        """Let a block write each mesh of the job, on PyTorch's stream."""
+        self._launch(self._write, job.rows, self._threads, self._shared, job)
 
     def _function(self, name: bytes) -> ctypes.c_void_p:
         function = ctypes.c_void_p()
         self._check(self._driver.cuModuleGetFunction(ctypes.byref(function), self._module, name))
         return function
 
-    def _launch(self, function: ctypes.c_void_p, blocks: int, threads: int, shared: int, argument: Tensor) -> None:
-        address = ctypes.c_uint64(argument.data_ptr())
-        arguments = (ctypes.c_void_p * 1)(ctypes.addressof(address))
+    def _launch(self, function: ctypes.c_void_p, blocks: int, threads: int, shared: int, argument: Any) -> None:
+        arguments = (ctypes.c_void_p * 1)(ctypes.addressof(argument))
         with torch.cuda.device(self._device):
             stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
             grid = (blocks, 1, 1, threads, 1, 1)

@@ -59,9 +59,6 @@ class Job(ctypes.Structure):
         ("guidance", ctypes.c_double * MOST_LANES),
     ]
 
-    def tensor(self) -> Tensor:
-        return torch.frombuffer(bytearray(self), dtype=torch.uint8)
-
 
 def declaration() -> str:
     """`Job` as the source has it."""

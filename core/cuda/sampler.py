@@ -35,8 +35,8 @@ _MOST_ATTEMPTS = 64
 class Kernel(Protocol):
     """What has been compiled for a model."""
 
-    def launch(self, blocks: int, job: Tensor) -> None:
-        """Write with so many meshes; job uint8 on the model's device."""
+    def launch(self, job: Job) -> None:
+        """Write faces of all meshes of the job."""
 
 
 class KernelSampler(Sampler):
@@ -152,7 +152,7 @@ class KernelSampler(Sampler):
         uniform = uniform.to(self.device)
         result = torch.empty(rows, attempts, _RESULT, device=self.device)
         self._job.attempts, self._job.uniform, self._job.result = attempts, uniform.data_ptr(), result.data_ptr()
-        self._kernel.launch(rows, self._job.tensor().to(self.device))
+        self._kernel.launch(self._job)
         return result.cpu().numpy()
 
     def _keep(self, left: list[int]) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from torch import Tensor
+from core.cuda.job import Job
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 _FOLDER = Path(tempfile.gettempdir()) / "meshgpt-host-kernels"
@@ -41,5 +41,5 @@ class HostKernel:
             built.rename(library)
         self._write = ctypes.CDLL(str(library)).write_meshes
 
-    def launch(self, blocks: int, job: Tensor) -> None:
-        self._write(ctypes.c_void_p(job.data_ptr()))
+    def launch(self, job: Job) -> None:
+        self._write(ctypes.byref(job))

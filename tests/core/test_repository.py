@@ -22,8 +22,10 @@ MODULES = sorted(
     for path in [ROOT / "__init__.py", *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
     if path.stat().st_size  # an empty __init__.py has nothing to say
 )
+SOURCES = sorted((ROOT / "core/cuda/source").glob("*.cuh"))
 TEXTS = [
     *MODULES,
+    *SOURCES,
     *ROOT.glob("*.md"),
     *ROOT.glob("*.toml"),
     *ROOT.glob("docs/*.md"),
@@ -79,6 +81,13 @@ def test_modules_have_header_docstring_and_a_readable_size(path):
     assert tuple(lines[:2]) == SPDX
     assert ast.get_docstring(ast.parse(text))
     assert len(lines) <= 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_sources_of_kernels_have_header_and_a_readable_size(path):
+    lines = path.read_text().splitlines()
+    assert tuple(lines[:2]) == tuple(line.replace("#", "//") for line in SPDX) and lines[3].startswith("// ")
+    assert len(lines) <= 300 and max(map(len, lines)) <= 120
 
 
 def test_no_path_of_a_machine_and_no_package_host():

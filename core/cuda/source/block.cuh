@@ -3,7 +3,8 @@
 //
 // The threads that write one mesh together: a block of CUDA's, or threads of a processor, on which the tests run the
 // same source. They split each product and each list between them; what one thread has written others read after the
-// next `meet`. WARP threads can add up numbers without it, and GROUP of them share a row of a product.
+// next `meet`. WARP threads can add up numbers without it, and GROUP of them share a row of a product. On a processor
+// that is one thread, unless HOST_WARP and HOST_GROUP say otherwise.
 
 #ifdef __CUDACC__
 
@@ -101,8 +102,8 @@ template <class How, int SIZE, class T> FN T among(T x) {
 template <class How, class T> FN T of_warp(T x) { return among<How, WARP>(x); }
 FN float of_group(float x) { return among<Sum, GROUP>(x); }
 
-// Where warps leave what they have found for all. There are two places, by turns: who comes to the next but one has seen
-// everybody leave this one.
+// Where warps leave what they have found for all. There are two places, by turns: who comes to the next but one has
+// seen everybody leave this one.
 struct Found {
   float numbers[2][WARPS];
   long long keys[2][WARPS];

@@ -12,7 +12,8 @@ FN float log_add(float a, float b) { return Largest::of(a, b) + log1pf(expf(-fab
 // log-probabilities of the branches -> guided, branches [LANES] a `stride` apart.
 FN float joined(const Job& job, const float* branches, int stride) {
   float result = branches[0];
-  for (int l = 1; l < LANES; ++l) result += float(job.guidance[l - 1]) * (branches[l * stride] - branches[(l - 1) * stride]);
+  for (int l = 1; l < LANES; ++l)
+    result += float(job.guidance[l - 1]) * (branches[l * stride] - branches[(l - 1) * stride]);
   return result;
 }
 

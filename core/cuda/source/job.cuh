@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 MeshGPT for Blender contributors
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// One mesh while its faces are written, as the threads of its block see it. `Job`, with the addresses of all tensors, is
-// declared by core/cuda/job.py; the tensors are those of core/generation.py, core/rules.py and core/decoding.py.
+// One mesh while its faces are written, as the threads of its block see it. `Job`, with the addresses of all tensors,
+// is declared by core/cuda/job.py; the tensors are those of core/generation.py, core/rules.py and core/decoding.py.
 
 typedef long long Id;
 

@@ -22,7 +22,9 @@ typedef float Weight;
 #elif defined(__CUDACC__)
 typedef unsigned short Weight;
 FN void unpack(unsigned pair, float& low, float& high) {
-  asm("{.reg .f16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h;}" : "=f"(low), "=f"(high) : "r"(pair));
+  asm("{.reg .f16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h;}"
+      : "=f"(low), "=f"(high)
+      : "r"(pair));
 }
 FN void load(const Weight* at, float* to) {
   const uint4 bits = __ldg(reinterpret_cast<const uint4*>(at));
@@ -191,7 +193,9 @@ CALLED void step(const Trunk& trunk, int at, Scratch& scratch, float* hidden) {
     const Weight* weights = trunk.weights + 12ll * DIM * DIM * layer;
     float scale[LANES];
     for (int l = 0; l < LANES; ++l) scale[l] = norm_of<DIM>(x + l * DIM);
-    product<LANES, DIM>(weights, 3 * DIM, x, DIM, [&](int l, int row, float y) { wide[l * WIDE + row] = y * scale[l]; });
+    product<LANES, DIM>(weights, 3 * DIM, x, DIM, [&](int l, int row, float y) {
+      wide[l * WIDE + row] = y * scale[l];
+    });
     meet();
     ROLLED
     for (int unit = warp(); unit < 2 * UNITS; unit += WARPS) {
@@ -204,7 +208,8 @@ CALLED void step(const Trunk& trunk, int at, Scratch& scratch, float* hidden) {
     ROLLED
     for (int i = thread(); i < LANES * DIM; i += THREADS) {
       const int l = i / DIM, head = i % DIM / WIDTH;
-      trunk.values[trunk.place(layer, l, head) + (long long)at * WIDTH + i % WIDTH] = wide[l * WIDE + 2 * DIM + i % DIM];
+      float* to = trunk.values + trunk.place(layer, l, head) + (long long)at * WIDTH;
+      to[i % WIDTH] = wide[l * WIDE + 2 * DIM + i % DIM];
     }
     meet();
     ROLLED

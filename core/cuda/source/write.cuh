@@ -164,17 +164,15 @@ FN void write_mesh(const Job& job, Shared& shared) {
       mesh.filters = {float(job.temperature), float(job.top_p), float(job.min_p)};
       if (mesh.in_trouble) mesh.filters = {1, 2, 0};
       became = attempt(mesh, job.uniform + ((long long)row * job.attempts + number) * 3 * (2 + job.draws * 3));
-      failures = became == KEPT ? 0 : failures + (became == FAILED);
+      failures = became == KEPT ? 0 : failures + 1;
       if (became == KEPT) {
         ROLLED
         for (int i = thread(); i < 9; i += THREADS) result[1 + i] = mesh.points()[3 * mesh.face[i / 3] + i % 3];
         mesh.number += 1;
-        const long long tries = mesh.number == job.kept_faces ? 10 * job.tries : job.tries;
-        alive = mesh.number < job.max_faces && failures < tries;
-        if (alive) begin_face(mesh);
-      } else {
-        alive = became == FAILED && failures < (mesh.number == job.kept_faces ? 10 * job.tries : job.tries);
       }
+      const long long tries = mesh.number == job.kept_faces ? 10 * job.tries : job.tries;  // it needs its first face
+      alive = became != ENDED && mesh.number < job.max_faces && failures < tries;
+      if (became == KEPT && alive) begin_face(mesh);
     }
     if (thread() == 0) result[0] = float(became);
   }
@@ -191,21 +189,19 @@ FN void write_mesh(const Job& job, Shared& shared) {
 
 extern "C" __global__ void tell_shared_bytes(int* bytes) { *bytes = sizeof(Shared); }  // which a launch has to ask for
 
-extern "C" __global__ void __launch_bounds__(THREADS) write_meshes(const Job* job) {
+extern "C" __global__ void __launch_bounds__(THREADS) write_meshes(const __grid_constant__ Job job) {
   extern __shared__ float4 memory[];
-  write_mesh(*job, *reinterpret_cast<Shared*>(memory));
+  write_mesh(job, *reinterpret_cast<Shared*>(memory));
 }
 
 #else
 
 extern "C" void write_meshes(const Job* job) {
-  ROLLED
   for (int number = 0; number < job->rows; ++number) {
     auto shared = std::make_unique<Shared>();
     std::barrier<> meeting(THREADS);
     std::vector<HostWarp> warps(WARPS);
     std::vector<std::thread> threads;
-    ROLLED
     for (int i = 0; i < THREADS; ++i)
       threads.emplace_back([&, i] {
         own_thread = i, own_block = number, own_meeting = &meeting, own_warp = &warps[i / WARP];

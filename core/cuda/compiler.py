@@ -32,9 +32,14 @@ class CudaKernel:
         with torch.cuda.device(device):
             torch.cuda.current_stream().synchronize()  # which makes PyTorch's context this thread's
             self._check(self._driver.cuModuleLoadData(ctypes.byref(self._module), program))
-        self._launch(self._function(b"tell_shared_bytes"), 1, 1, 0, ctypes.c_uint64(bytes_of_block.data_ptr()))
-        self._write, self._shared = self._function(_NAME), int(bytes_of_block)
-        self._check(self._driver.cuFuncSetAttribute(self._write, _MOST_SHARED, self._shared))
+            self._launch(self._function(b"tell_shared_bytes"), 1, 1, 0, ctypes.c_uint64(bytes_of_block.data_ptr()))
+            self._write, self._shared = self._function(_NAME), int(bytes_of_block)
+            self._check(self._driver.cuFuncSetAttribute(self._write, _MOST_SHARED, self._shared))
+            # A mesh that is finished: whatever hinders a launch shows now.
+            nothing = torch.zeros(3, dtype=torch.int64, device=device)
+            read = ("face_counts", "vertex_count", "last", "failures", "alive")
+            self.launch(Job(rows=1, **dict.fromkeys(read, nothing.data_ptr())))
+            torch.cuda.current_stream().synchronize()
 
     def launch(self, job: Job) -> None:
         """Let a block write each mesh of the job, on PyTorch's stream."""
@@ -96,7 +101,8 @@ def _compiler_names() -> list[str]:
         return [f"nvrtc64_{major}0_0.dll"]
     name = f"libnvrtc.so.{major}"
     packages = Path(torch.__file__).parents[1] / "nvidia"
-    return [name, *map(str, sorted(packages.glob(f"*/lib/{name}")))]
+    # By its name alone the system's comes first, which may be too old for a GPU that PyTorch's knows.
+    return [*map(str, sorted(packages.glob(f"*/lib/{name}"))), name]
 
 
 def _library(names: list[str]) -> ctypes.CDLL:

@@ -19,7 +19,7 @@ from ..graphs import GraphSampler
 from ..sampling_config import SamplingConfig
 from ..transformer import MeshTransformer
 from .compiler import CudaKernel
-from .job import Packed, writes
+from .job import GROUP, Packed, writes
 from .sampler import Kernel, KernelSampler
 
 THREADS = 512  # a mesh: enough to keep a multiprocessor's memory busy, with 128 registers each
@@ -28,16 +28,21 @@ THREADS = 512  # a mesh: enough to keep a multiprocessor's memory busy, with 128
 class Engine:
     """A model as the kernel knows it; half: its weights in float16, as they are shipped."""
 
-    def __init__(self, model: MeshTransformer, half: bool = True, threads: int = THREADS) -> None:
-        self.packed, self.threads = Packed(model, half), threads
+    def __init__(self, model: MeshTransformer, half: bool = True, threads: int = THREADS, group: int = GROUP) -> None:
+        self.packed, self.threads = Packed(model, half, group), threads
         self._device = next(model.parameters()).device
-        self._kernels: dict[int, Kernel] = {}
+        self._kernels: dict[int, Kernel | Exception] = {}
 
     def kernel(self, lanes: int) -> Kernel:
         """The kernel for so many branches of guidance; OSError or RuntimeError where there is none."""
         if lanes not in self._kernels:
-            self._kernels[lanes] = self._compiled(self.packed.source(lanes, self.threads))
-        return self._kernels[lanes]
+            try:
+                self._kernels[lanes] = self._compiled(self.packed.source(lanes, self.threads))
+            except (OSError, RuntimeError) as error:
+                self._kernels[lanes] = error  # which the next batch need not find out again
+        if isinstance(found := self._kernels[lanes], Exception):
+            raise found
+        return found
 
     def _compiled(self, source: str) -> Kernel:
         return CudaKernel(source, self.threads, self._device)

@@ -20,6 +20,7 @@ from ..sampling_config import SamplingConfig
 from ..tokenizers.lattice import LatticeTokenizer
 from ..transformer import MeshTransformer
 
+GROUP, WARP = 8, 32  # threads that share a row of a product, and that work in step; source/block.cuh
 MOST_LANES = 5  # branches of guidance: one without any condition, and one for each of the four at most
 _PARTS = ("block", "layers", "JOB", "draw", "job", "rules", "head", "write")
 _SMALL = 12  # rows of gate, closing and edges
@@ -80,7 +81,7 @@ def writes(model: MeshTransformer, config: SamplingConfig) -> bool:
         and isinstance(model.steps, FaceSteps)
         and model.head.copies
         and isinstance(model.head.codes, MLPCodes)
-        and all(size % 8 == 0 for size in (sizes.dim // sizes.heads, sizes.head_width))
+        and sizes.dim // sizes.heads % WARP == sizes.dim % (8 * GROUP) == sizes.head_width % (8 * GROUP) == 0
         and tokenizer.levels % 2 == 0
         and config.temperature > 0
         and not config.top_k
@@ -88,12 +89,15 @@ def writes(model: MeshTransformer, config: SamplingConfig) -> bool:
 
 
 class Packed:
-    """A model's weights as the kernel reads them, on the model's device, and where each part begins."""
+    """A model's weights as the kernel reads them, on the model's device, and where each part begins. group: how many
+    threads share a row of a product.
+    """
 
-    def __init__(self, model: MeshTransformer, half: bool) -> None:
-        self.model, self.half = model, half
+    def __init__(self, model: MeshTransformer, half: bool, group: int = GROUP) -> None:
+        self.config, self.codes, self.half = model.config, model.tokenizer.levels, half
         self.offsets: dict[str, int] = {}
-        self.weights = self._joined(_matrices(model)).to(torch.float16 if half else torch.float32)
+        matrices = ((name, _shared_by(group, weight)) for name, weight in _matrices(model))
+        self.weights = self._joined(matrices).to(torch.float16 if half else torch.float32)
         self.floats = self._joined(_vectors(model)).float()
 
     def _joined(self, parts: Iterator[tuple[str, Tensor]]) -> Tensor:
@@ -107,7 +111,7 @@ class Packed:
 
     def source(self, lanes: int, threads: int) -> str:
         """The kernel's source for so many branches of guidance and threads a mesh."""
-        model, config = self.model, self.model.config
+        config = self.config
         numbers = {
             "THREADS": threads,
             "LANES": lanes,
@@ -118,7 +122,7 @@ class Packed:
             "FACE_DEPTH": config.face_depth,
             "CODE_WIDTH": config.head_width,
             "CODE_DEPTH": config.head_depth,
-            "CODES": model.tokenizer.levels,
+            "CODES": self.codes,
             "NEIGHBOURS_KNOWN": int(config.neighbours),
             "EDGES_KNOWN": int(config.edges),
             "CLOSING_KNOWN": int(config.closing),
@@ -135,6 +139,13 @@ _OFFSETS = (
     *("TRUNK_NORM", "INNER_NORM", "SLOT_TABLE", "VERTEX_TABLES", "AROUND_BIAS", "ASKED_BIAS", "PROJECT_BIAS"),
     *("LEVEL_TABLE", "CODE_TABLES", "CODE_OUT_BIAS"),
 )
+
+
+def _shared_by(group: int, weight: Tensor) -> Tensor:
+    """Weight [rows, columns] with the columns in the order of who reads them: of each 8 x group of them, a thread has
+    a quad of the first half and one of the second, side by side.
+    """
+    return weight.unflatten(1, (-1, 2, group, 4)).transpose(2, 3)
 
 
 def _matrices(model: MeshTransformer) -> Iterator[tuple[str, Tensor]]:

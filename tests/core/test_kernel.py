@@ -46,7 +46,7 @@ class HostEngine(Engine):
     def __init__(
         self, model: MeshTransformer, half: bool = False, threads: int = 1, options: Sequence[str] = ()
     ) -> None:
-        super().__init__(model, half, threads)
+        super().__init__(model, half, threads, group=2 if WARPS[1] in options else 1)
         self.options = options
 
     def _compiled(self, source: str) -> HostKernel:
@@ -68,7 +68,7 @@ def by_kernel(*arguments: Any, **engine: Any) -> KernelSampler:
 
 
 def model_of(**options: Any) -> MeshTransformer:
-    return ending_model(step="face", **options)
+    return ending_model(step="face", **{"head_width": 32, **options})
 
 
 def in_order(events: list[tuple]) -> list[tuple]:
@@ -180,14 +180,17 @@ def test_no_race_and_nothing_out_of_bounds(what: str) -> None:
 
 def test_the_kernel_is_for_what_it_can() -> None:
     settings = SamplingConfig()
-    assert writes(model_of(), settings)
-    assert not writes(ending_model(), settings) and not writes(ending_model(head="mlp"), settings)
-    assert not writes(ending_model(splits=((8, 8, 8), (4, 4, 4), (4, 4, 4)), step="face"), settings)
-    assert not writes(model_of(), SamplingConfig(temperature=0.0)) and not writes(model_of(), SamplingConfig(top_k=5))
+    sizes = {"dim": 64, "head_width": 64}
+    assert writes(model_of(**sizes), settings)
+    assert not writes(model_of(), settings)  # too narrow for a warp
+    assert not writes(ending_model(**sizes), settings) and not writes(model_of(head="mlp", **sizes), settings)
+    assert not writes(model_of(splits=((8, 8, 8), (4, 4, 4), (4, 4, 4)), **sizes), settings)
+    for other in ({"temperature": 0.0}, {"top_k": 5}):
+        assert not writes(model_of(**sizes), SamplingConfig(**other))
 
 
 def test_it_is_used_where_it_is_wanted_and_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = model_of(point_latents=3)
+    model = model_of(point_latents=3, dim=64, head_width=64)
     wishes = model.conditions(["box"], faces=20)
     rest = [0], SamplingConfig(), MOST
     assert isinstance(sampler_for(model, wishes, *rest), GraphSampler)
@@ -218,7 +221,7 @@ def test_nvrtc_compiles_it(architecture: str, lanes: int) -> None:
 @pytest.mark.parametrize("options", PARTS.values(), ids=PARTS)
 @pytest.mark.parametrize("guidance", [1.0, 2.0])
 def test_the_same_meshes_on_a_gpu(options: dict, guidance: float) -> None:
-    model = model_of(dim=64, **options)  # heads of 32 numbers, for a warp shares each
+    model = model_of(dim=64, head_width=64, **options)
     expected = told(sampler(Sampler, model, guidance=guidance).stream())
     kind = lambda *arguments: KernelSampler(*arguments, engine=Engine(model, half=False, threads=128))  # noqa: E731
     found = sampler(kind, model, device="cuda", guidance=guidance)

@@ -14,6 +14,11 @@
 #define ROLLED _Pragma("unroll 1")  // where unrolling wins nothing
 constexpr int WARP = 32, GROUP = 8;
 
+extern __shared__ float4 own_memory[];
+
+// What the threads of a block share, by the type of what begins there. Passed as a reference it would be memory of
+// any kind, whose loads are slower.
+template <class T> FN T& shared_as() { return *reinterpret_cast<T*>(own_memory); }
 FN int thread() { return threadIdx.x; }
 FN int block() { return blockIdx.x; }
 FN void meet() { __syncthreads(); }
@@ -55,7 +60,9 @@ struct HostWarp {
 static thread_local int own_thread, own_block;
 static thread_local std::barrier<>* own_meeting;
 static thread_local HostWarp* own_warp;
+static thread_local void* own_memory;
 
+template <class T> FN T& shared_as() { return *static_cast<T*>(own_memory); }
 FN int thread() { return own_thread; }
 FN int block() { return own_block; }
 FN void meet() { own_meeting->arrive_and_wait(); }
@@ -111,10 +118,10 @@ struct Found {
 };
 
 struct Team {
-  Found* found;
   int turn;
 
-  template <class How, class T> FN_MEMBER T all(T x, T (*places)[WARPS]) {
+  template <class How, class T> FN_MEMBER T all(T x, T (Found::*of_kind)[2][WARPS]) {
+    T(&places)[2][WARPS] = shared_as<Found>().*of_kind;
     x = of_warp<How>(x);
     turn ^= 1;
     if (lane() == 0) places[turn][warp()] = x;
@@ -125,9 +132,9 @@ struct Team {
   }
 
   // Of all threads. Each is a `meet` as well.
-  FN_MEMBER float sum(float x) { return all<Sum>(x, found->numbers); }
-  FN_MEMBER float largest(float x) { return all<Largest>(x, found->numbers); }
-  FN_MEMBER long long least(long long x) { return all<Least>(x, found->keys); }
-  FN_MEMBER unsigned either(unsigned x) { return all<Either>(x, found->bits); }
+  FN_MEMBER float sum(float x) { return all<Sum>(x, &Found::numbers); }
+  FN_MEMBER float largest(float x) { return all<Largest>(x, &Found::numbers); }
+  FN_MEMBER long long least(long long x) { return all<Least>(x, &Found::keys); }
+  FN_MEMBER unsigned either(unsigned x) { return all<Either>(x, &Found::bits); }
   FN_MEMBER bool any(bool x) { return either(x); }
 };

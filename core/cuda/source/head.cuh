@@ -19,7 +19,7 @@ FN float joined(const Job& job, const float* branches, int stride) {
 
 // Query, gate and the weights of closing and edges, from what predicts the slot; before a `meet`.
 FN void ask(Mesh& mesh) {
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   const float* bias = mesh.job.floats + ASKED_BIAS;
   product<LANES, DIM>(mesh.job.weights + ASKED, DIM + SMALL, shared.hidden, DIM, [&](int l, int row, float y) {
     if (row >= DIM) shared.small[l * SMALL + row - DIM] = y + bias[row - DIM];
@@ -32,7 +32,7 @@ FN int draw_gate(const Mesh& mesh, int slot, bool any_allowed, float uniform) {
   const Closing& closing = mesh.closing;
   float gates[LANES * 3];
   for (int l = 0; l < LANES; ++l) {
-    const float *small = mesh.shared.small + l * SMALL, *weights = small + CLOSING;
+    const float *small = shared_as<Shared>().small + l * SMALL, *weights = small + CLOSING;
     float* gate = gates + 3 * l;
     for (int i = 0; i < 3; ++i) gate[i] = small[GATE + i];
     if (CLOSING_KNOWN && closing.due) gate[COPY] += weights[2] + (closing.sound ? weights[3] : 0.f);
@@ -66,7 +66,7 @@ template <class Put> FN void turn_to(const Mesh& mesh, const float* x, int place
 // An earlier vertex that may stand in the slot, of which there is one.
 FN int draw_copy(Mesh& mesh, int place, float uniform) {
   const Job& job = mesh.job;
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   float *scores = mesh.slots(job.scores), *p = mesh.slots(job.p);
   const float* keys = job.pointer_keys + (long long)mesh.row * 3 * job.max_faces * DIM;
   unsigned long long* masses = mesh.masses();
@@ -77,7 +77,7 @@ FN int draw_copy(Mesh& mesh, int place, float uniform) {
   ROLLED
   for (int base = 0; base < place; base += GROUPS) {
     const int n = base + group();
-    const float score = product_of<DIM>(shared.turned, keys + (long long)n * DIM, n < place) / 8;
+    const float score = of_group(share_of_dot<DIM>(shared.turned, keys + (long long)Least::of(n, place - 1) * DIM)) / 8;
     if (n >= place) continue;
     best = Largest::of(best, score);
     if (member() == 0) scores[n] = score;
@@ -124,7 +124,7 @@ FN int draw_copy(Mesh& mesh, int place, float uniform) {
 // Guided log-probabilities [CODES] of a level's codes, from contexts [LANES, w] -> to; ends with a `meet`.
 CALLED void log_p_of_codes(Mesh& mesh, const float* context, int level, float* to) {
   const Job& job = mesh.job;
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   float *y = shared.stream, *wide = shared.scratch.wide, scale[LANES];
   ROLLED
   for (int i = thread(); i < LANES * CODE_WIDTH; i += THREADS)
@@ -174,7 +174,7 @@ CALLED void log_p_of_codes(Mesh& mesh, const float* context, int level, float* t
 
 // One code of log-probabilities [CODES], none below `least`.
 FN int draw_code(Mesh& mesh, const float* log_p, int least, float uniform) {
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   const float temperature = mesh.filters.temperature;
   float top = -INF, total = 0;
   ROLLED
@@ -198,7 +198,7 @@ FN int draw_code(Mesh& mesh, const float* log_p, int least, float uniform) {
 // A new vertex: the first of several drawn ones that keeps the rules, below the key `below`; NONE where none does.
 FN int draw_new(Mesh& mesh, int slot, long long below, const float* uniform) {
   const Job& job = mesh.job;
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   const float* bias = job.floats + PROJECT_BIAS;
   product<LANES, DIM>(job.weights + PROJECT, CODE_WIDTH, shared.hidden, DIM, [&](int l, int row, float y) {
     shared.context[l * CODE_WIDTH + row] = y + bias[row];

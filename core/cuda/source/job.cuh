@@ -10,8 +10,7 @@ constexpr int SMALL = 12;  // what a state says besides the query: gate 3, closi
 constexpr int GATE = 0, CLOSING = 3, EDGES = 7;
 
 struct Shared {
-  Scratch scratch;
-  Found found;
+  Scratch scratch;  // first: see step
   VECTOR hidden[LANES * DIM];  // what predicts the next slot
   VECTOR start[LANES * DIM];   // what predicts the first one
   VECTOR turned[DIM];          // the query, rotated by its place
@@ -33,7 +32,6 @@ struct Closing {
 
 struct Mesh {
   const Job& job;
-  Shared& shared;
   Team team;
   int row, number, count;  // of the mesh in the batch; faces and vertices so far
   long long last[3];       // keys of the last face

@@ -7,44 +7,52 @@
 
 constexpr float EPSILON = 1.1920929e-07f;  // of float32, as PyTorch's norm has it
 
-// Eight numbers that lie together, from a multiple of 16 bytes on.
-FN void load(const float* at, float* to) {
-#ifdef __CUDACC__
-  const float4 a = reinterpret_cast<const float4*>(at)[0], b = reinterpret_cast<const float4*>(at)[1];
-  to[0] = a.x, to[1] = a.y, to[2] = a.z, to[3] = a.w, to[4] = b.x, to[5] = b.y, to[6] = b.z, to[7] = b.w;
-#else
-  for (int i = 0; i < 8; ++i) to[i] = at[i];
-#endif
+// Four numbers, and eight weights, that lie together from a multiple of 16 bytes on (weights in float32: of 32).
+struct alignas(16) Four {
+  float of[4];
+};
+FN Four four(const float* at) { return *reinterpret_cast<const Four*>(at); }
+FN float dot(const Four& one, const float* two) {
+  float sum = 0;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) sum += one.of[i] * two[i];
+  return sum;
 }
 
 #if !HALF
 typedef float Weight;
 #elif defined(__CUDACC__)
 typedef unsigned short Weight;
-FN void unpack(unsigned pair, float& low, float& high) {
-  asm("{.reg .f16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h;}"
-      : "=f"(low), "=f"(high)
-      : "r"(pair));
-}
-FN void load(const Weight* at, float* to) {
-  const uint4 bits = __ldg(reinterpret_cast<const uint4*>(at));
-  unpack(bits.x, to[0], to[1]);
-  unpack(bits.y, to[2], to[3]);
-  unpack(bits.z, to[4], to[5]);
-  unpack(bits.w, to[6], to[7]);
-}
 #else
 typedef _Float16 Weight;
-FN void load(const Weight* at, float* to) {
-  for (int i = 0; i < 8; ++i) to[i] = float(at[i]);
-}
 #endif
 
-FN float dot(const float* one, const float* two) {
-  float sum = 0;
-  for (int i = 0; i < 8; ++i) sum += one[i] * two[i];
-  return sum;
-}
+#if HALF && defined(__CUDACC__)
+struct Eight {
+  uint4 bits;
+
+  FN_MEMBER void load(const Weight* at) { bits = __ldg(reinterpret_cast<const uint4*>(at)); }
+  FN_MEMBER static void unpack(unsigned pair, float* to) {
+    asm("{.reg .f16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h;}"
+        : "=f"(to[0]), "=f"(to[1])
+        : "r"(pair));
+  }
+  FN_MEMBER void get(float* to) const {
+    unpack(bits.x, to), unpack(bits.y, to + 2), unpack(bits.z, to + 4), unpack(bits.w, to + 6);
+  }
+};
+#else
+struct Eight {
+  struct alignas(16) {
+    Weight of[8];
+  } all;
+
+  FN_MEMBER void load(const Weight* at) { all = *reinterpret_cast<const decltype(all)*>(at); }
+  FN_MEMBER void get(float* to) const {
+    for (int i = 0; i < 8; ++i) to[i] = float(all.of[i]);
+  }
+};
+#endif
 
 FN float square(float x) { return x * x; }
 FN float silu(float x) { return x / (1 + expf(-x)); }
@@ -53,32 +61,47 @@ FN float gelu(float x) { return 0.5f * x * (1 + erff(x * 0.70710678f)); }
 // One over the root mean square of x [N]; every warp finds it for itself.
 template <int N> FN float norm_of(const float* x) {
   float total = 0;
-  ROLLED
-  for (int i = lane(); i < N; i += WARP) total += square(x[i]);
+#pragma unroll
+  for (int first = 0; first < N; first += WARP)
+    if (first + lane() < N) total += square(x[first + lane()]);
   return 1 / sqrtf(of_warp<Sum>(total) / N + EPSILON);
 }
 
 // put(l, row, weight[row] . x[l]) for all rows of weight [rows, IN], an even number, and all vectors x [MANY, stride].
+// A thread has two quads of each SPAN columns, its own of both halves, which lie together in the weight (core/cuda/job.py)
+// and not in x: so a group reads neighbouring quads of x, whose memory banks differ.
 template <int MANY, int IN, class Put>
 FN void product(const Weight* weight, int rows, const float* x, int stride, Put put) {
-  static_assert(IN % 8 == 0, "weights are read eight at a time");
+  constexpr int SPAN = 8 * GROUP, COUNT = IN / SPAN;
+  constexpr int BATCH = COUNT % 4 == 0 ? 4 : COUNT % 3 == 0 ? 3 : COUNT % 2 == 0 ? 2 : 1;  // loads under way at once
+  static_assert(IN % SPAN == 0, "a group shares rows evenly");
   ROLLED
   for (int base = 0; base < rows; base += 2 * GROUPS) {
     const int row = base + 2 * group();
     float sums[2][MANY] = {};
     if (row < rows) {
-      const Weight* from = weight + (long long)row * IN;
-#pragma unroll 4
-      for (int i = 8 * member(); i < IN; i += 8 * GROUP) {
-        float one[8], two[8];
-        load(from + i, one);
-        load(from + IN + i, two);
+      const Weight* from = weight + (long long)row * IN + 8 * member();
+      const float* quads = x + 4 * member();
+      ROLLED
+      for (int first = 0; first < IN; first += BATCH * SPAN) {
+        Eight one[BATCH], two[BATCH];
 #pragma unroll
-        for (int l = 0; l < MANY; ++l) {
-          float values[8];
-          load(x + l * stride + i, values);
-          sums[0][l] += dot(one, values);
-          sums[1][l] += dot(two, values);
+        for (int k = 0; k < BATCH; ++k) {
+          one[k].load(from + first + k * SPAN);
+          two[k].load(from + IN + first + k * SPAN);
+        }
+#pragma unroll
+        for (int k = 0; k < BATCH; ++k) {
+          float a[8], b[8];
+          one[k].get(a);
+          two[k].get(b);
+#pragma unroll
+          for (int l = 0; l < MANY; ++l) {
+            const float* at = quads + l * stride + first + k * SPAN;
+            const Four low = four(at), high = four(at + 4 * GROUP);
+            sums[0][l] += dot(low, a) + dot(high, a + 4);
+            sums[1][l] += dot(low, b) + dot(high, b + 4);
+          }
         }
       }
     }
@@ -93,18 +116,13 @@ FN void product(const Weight* weight, int rows, const float* x, int stride, Put 
   }
 }
 
-// Of two vectors [N] by the threads of a group, 0 where there is none; all of a warp have to call it.
-template <int N> FN float product_of(const float* one, const float* two, bool there) {
+// What a thread has of the product of two vectors [N]; its group has all of it.
+template <int N> FN float share_of_dot(const float* one, const float* two) {
+  static_assert(N % (4 * GROUP) == 0, "a group shares vectors evenly");
   float sum = 0;
-  if (there)
 #pragma unroll
-    for (int i = 8 * member(); i < N; i += 8 * GROUP) {
-      float a[8], b[8];
-      load(one + i, a);
-      load(two + i, b);
-      sum += dot(a, b);
-    }
-  return of_group(sum);
+  for (int i = 4 * member(); i < N; i += 4 * GROUP) sum += dot(four(one + i), four(two + i).of);
+  return sum;
 }
 
 // x [2 HALF_WIDTH] times scale, its halves rotated by the angles of a place: put(i, value).
@@ -126,6 +144,7 @@ static_assert(WIDTH % WARP == 0 && WIDTH % 8 == 0, "heads are split between the 
 #define VECTOR alignas(16) float  // which is read eight numbers at a time
 
 struct Scratch {
+  Found found;  // first: see Team
   VECTOR x[LANES * DIM];  // the stream through the blocks
   VECTOR seen[LANES * DIM];
   VECTOR wide[LANES * WIDE];
@@ -149,15 +168,23 @@ struct Trunk {
 // The part of a head's attention that this warp does: the positions up to `at` that are its own, in one pass.
 FN void attend(const float* query, const float* keys, const float* values, int at, int part, float* scores, float* to,
                float& best, float& total) {
+  constexpr int EACH = STEP * GROUP / WARP, BURST = 8;
   float sums[WIDTH / WARP] = {};
   best = -INF, total = 0;
   ROLLED
   for (int first = part * STEP; first <= at; first += PARTS * STEP) {
     const int count = at + 1 - first < STEP ? at + 1 - first : STEP;
-#pragma unroll 4
-    for (int j = lane() / GROUP; j < STEP; j += WARP / GROUP) {
-      const float score = product_of<WIDTH>(query, keys + (long long)(first + j) * WIDTH, j < count);
-      if (member() == 0) scores[j] = j < count ? score / sqrtf(float(WIDTH)) : -INF;
+    float dots[EACH];  // loads of all before the first of them is waited for
+#pragma unroll
+    for (int k = 0; k < EACH; ++k) {
+      const int j = Least::of(k * (WARP / GROUP) + lane() / GROUP, count - 1);
+      dots[k] = share_of_dot<WIDTH>(query, keys + (long long)(first + j) * WIDTH);
+    }
+#pragma unroll
+    for (int k = 0; k < EACH; ++k) {
+      const int j = k * (WARP / GROUP) + lane() / GROUP;
+      const float score = of_group(dots[k]) / sqrtf(float(WIDTH));
+      if (member() == 0) scores[j] = j < count ? score : -INF;
     }
     meet_warp();
     float largest = best;
@@ -175,17 +202,20 @@ FN void attend(const float* query, const float* keys, const float* values, int a
     best = largest;
     total = total * shrunk + of_warp<Sum>(found);
     for (int i = 0; i < WIDTH / WARP; ++i) sums[i] *= shrunk;
-#pragma unroll 4
-    for (int j = 0; j < count; ++j)
-      for (int i = 0; i < WIDTH / WARP; ++i)
-        sums[i] += scores[j] * values[(long long)(first + j) * WIDTH + lane() + i * WARP];
+    ROLLED
+    for (int burst = 0; burst < count; burst += BURST)
+#pragma unroll
+      for (int j = burst; j < burst + BURST; ++j)  // scores past the last are 0
+        for (int i = 0; i < WIDTH / WARP; ++i)
+          sums[i] += scores[j] * values[(long long)(first + Least::of(j, count - 1)) * WIDTH + lane() + i * WARP];
     meet_warp();
   }
   for (int i = 0; i < WIDTH / WARP; ++i) to[lane() + i * WARP] = sums[i];
 }
 
 // One position: scratch.x [LANES, d] at position `at`, which has read all before -> hidden [LANES, d].
-CALLED void step(const Trunk& trunk, int at, Scratch& scratch, float* hidden) {
+CALLED void step(const Trunk& trunk, int at, float* hidden) {
+  Scratch& scratch = shared_as<Scratch>();
   float *x = scratch.x, *wide = scratch.wide;
   const float *cosines = trunk.cosines + at * (WIDTH / 2), *sines = trunk.sines + at * (WIDTH / 2);
   ROLLED

@@ -20,18 +20,18 @@ FN Trunk inner_of(const Mesh& mesh) {
 
 // The first slot's state, from the trunk's before the face.
 FN void begin_face(Mesh& mesh) {
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   ROLLED
   for (int i = thread(); i < LANES * DIM; i += THREADS)
     shared.scratch.x[i] = mesh.job.before[((long long)(i / DIM) * mesh.job.rows + mesh.row) * DIM + i % DIM];
   meet();
-  step(inner_of(mesh), 0, shared.scratch, shared.start);
+  step(inner_of(mesh), 0, shared.start);
 }
 
 // Read the vertex that now stands in the slot at `place` of the mesh; hidden then predicts the next slot.
 FN void read_vertex(Mesh& mesh, int slot, int place) {
   const Job& job = mesh.job;
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   const int vertex = mesh.face[slot];
   const Id* codes = mesh.codes() + 3 * vertex;
   const long long at = (long long)mesh.row * 3 * job.max_faces + vertex;
@@ -64,7 +64,7 @@ FN void read_vertex(Mesh& mesh, int slot, int place) {
   });
   meet();
 #endif
-  step(inner_of(mesh), slot + 1, shared.scratch, shared.hidden);
+  step(inner_of(mesh), slot + 1, shared.hidden);
   product<1, DIM>(job.weights + KEY, DIM, shared.hidden + (LANES - 1) * DIM, 0, [&](int, int row, float y) {
     shared.key[row] = y;
   });
@@ -76,7 +76,7 @@ FN void read_vertex(Mesh& mesh, int slot, int place) {
 // The face at hand stays: count it, and let the trunk read it.
 FN void end_face(Mesh& mesh) {
   const Job& job = mesh.job;
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   add_face(mesh);
   ROLLED
   for (int i = thread(); i < DIM; i += THREADS) {
@@ -93,7 +93,7 @@ FN void end_face(Mesh& mesh) {
     for (int l = 0; l < LANES; ++l) shared.scratch.x[l * DIM + row] = y;
   });
   meet();
-  step(trunk_of(mesh), int(job.prefix) + mesh.number, shared.scratch, shared.hidden);
+  step(trunk_of(mesh), int(job.prefix) + mesh.number, shared.hidden);
   ROLLED
   for (int i = thread(); i < LANES * DIM; i += THREADS)
     job.before[((long long)(i / DIM) * job.rows + mesh.row) * DIM + i % DIM] = shared.hidden[i];
@@ -101,7 +101,7 @@ FN void end_face(Mesh& mesh) {
 
 // A vertex for the slot, NONE where the choice breaks a rule; whether the mesh ends instead.
 CALLED int choose(Mesh& mesh, int slot, int place, const float* uniform, bool& ended) {
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   ask(mesh);
   if (slot) mark_edges(mesh, slot);
   meet();
@@ -125,7 +125,7 @@ CALLED int choose(Mesh& mesh, int slot, int place, const float* uniform, bool& e
 
 FN int attempt(Mesh& mesh, const float* uniform) {
   const Job& job = mesh.job;
-  Shared& shared = mesh.shared;
+  Shared& shared = shared_as<Shared>();
   const int before = mesh.count;
   ROLLED
   for (int i = thread(); i < LANES * DIM; i += THREADS) shared.hidden[i] = shared.start[i];
@@ -147,9 +147,9 @@ FN int attempt(Mesh& mesh, const float* uniform) {
   return KEPT;
 }
 
-FN void write_mesh(const Job& job, Shared& shared) {
+FN void write_mesh(const Job& job) {
   const int row = block();
-  Mesh mesh = {job, shared, {&shared.found, 0}, row, int(job.face_counts[row]), int(job.vertex_count[row])};
+  Mesh mesh = {job, {0}, row, int(job.face_counts[row]), int(job.vertex_count[row])};
   for (int i = 0; i < 3; ++i) mesh.last[i] = job.last[3 * row + i];
   float* result = job.result + (long long)row * job.attempts * RESULT;
   int failures = int(job.failures[row]);
@@ -190,8 +190,7 @@ FN void write_mesh(const Job& job, Shared& shared) {
 extern "C" __global__ void tell_shared_bytes(int* bytes) { *bytes = sizeof(Shared); }  // which a launch has to ask for
 
 extern "C" __global__ void __launch_bounds__(THREADS) write_meshes(const __grid_constant__ Job job) {
-  extern __shared__ float4 memory[];
-  write_mesh(job, *reinterpret_cast<Shared*>(memory));
+  write_mesh(job);
 }
 
 #else
@@ -205,7 +204,8 @@ extern "C" void write_meshes(const Job* job) {
     for (int i = 0; i < THREADS; ++i)
       threads.emplace_back([&, i] {
         own_thread = i, own_block = number, own_meeting = &meeting, own_warp = &warps[i / WARP];
-        write_mesh(*job, *shared);
+        own_memory = shared.get();
+        write_mesh(*job);
       });
     for (auto& thread : threads) thread.join();
   }

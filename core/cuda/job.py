@@ -22,7 +22,7 @@ from ..transformer import MeshTransformer
 
 GROUP, WARP = 8, 32  # threads that share a row of a product, and that work in step; source/block.cuh
 MOST_LANES = 5  # branches of guidance: one without any condition, and one for each of the four at most
-_PARTS = ("block", "layers", "JOB", "draw", "job", "rules", "head", "write")
+_PARTS = ("block", "layers", "trunk", "JOB", "draw", "job", "rules", "head", "write")
 _SMALL = 12  # rows of gate, closing and edges
 
 _ADDRESSES = {

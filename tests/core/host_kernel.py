@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
+import functools
 import shutil
 import subprocess
 import tempfile
@@ -14,7 +14,7 @@ from pathlib import Path
 from core.cuda.job import Job
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
-_FOLDER = Path(tempfile.gettempdir()) / "meshgpt-host-kernels"
+_FOLDER = tempfile.TemporaryDirectory(prefix="meshgpt-kernels-")
 
 
 def sanitizer(what: str) -> str | None:
@@ -30,16 +30,16 @@ class HostKernel:
     """`core.cuda.sampler.Kernel` from the source of `Packed.source`; options: of the compiler."""
 
     def __init__(self, source: str, *options: str) -> None:
-        command = [COMPILER, "-x", "c++", "-std=c++20", "-O2", "-shared", "-fPIC", "-pthread", *options]
-        name = hashlib.sha256("\n".join([*command, source]).encode()).hexdigest()[:16]
-        library = _FOLDER / f"{name}.so"
-        if not library.exists():
-            _FOLDER.mkdir(exist_ok=True)
-            built = library.with_suffix(".new")
-            done = subprocess.run([*command, "-o", str(built), "-"], input=source, text=True, capture_output=True)
-            assert done.returncode == 0, done.stderr[:5000]
-            built.rename(library)
-        self._write = ctypes.CDLL(str(library)).write_meshes
+        self._write = ctypes.CDLL(_built(source, options)).write_meshes
 
     def launch(self, job: Job) -> None:
         self._write(ctypes.byref(job))
+
+
+@functools.cache
+def _built(source: str, options: tuple[str, ...]) -> str:
+    with tempfile.NamedTemporaryFile(suffix=".so", dir=_FOLDER.name, delete=False) as library:
+        command = [COMPILER, "-x", "c++", "-std=c++20", "-O2", "-shared", "-fPIC", "-pthread", *options]
+        done = subprocess.run([*command, "-o", library.name, "-"], input=source, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr[:5000]
+    return library.name

@@ -26,7 +26,7 @@ THREADS = 512  # a mesh: enough to keep a multiprocessor's memory busy, with 128
 
 
 class Engine:
-    """A model as the kernel knows it; half: its weights in float16, as they are shipped."""
+    """A model as the kernel knows it, for as long as its weights stay; half: those in float16, as they are shipped."""
 
     def __init__(self, model: MeshTransformer, half: bool = True, threads: int = THREADS, group: int = GROUP) -> None:
         self.packed, self.threads = Packed(model, half, group), threads

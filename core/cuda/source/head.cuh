@@ -5,15 +5,14 @@
 
 enum { COPY = 0, NEW = 1, STOP = 2 };
 constexpr int NONE = -1;  // no vertex
-constexpr double FIXED = double(1ll << 40);  // sums of fixed-point numbers do not depend on who comes first
+constexpr float FIXED = float(1ll << 40);  // sums of fixed-point numbers do not depend on who comes first
 
 FN float log_add(float a, float b) { return Largest::of(a, b) + log1pf(expf(-fabsf(a - b))); }
 
-// log-probabilities of the branches -> guided, branches [LANES] a `stride` apart.
-FN float joined(const Job& job, const float* branches, int stride) {
+// Log-probabilities of the branches [LANES] -> guided.
+FN float joined(const Job& job, const float* branches) {
   float result = branches[0];
-  for (int l = 1; l < LANES; ++l)
-    result += float(job.guidance[l - 1]) * (branches[l * stride] - branches[(l - 1) * stride]);
+  for (int l = 1; l < LANES; ++l) result += float(job.guidance[l - 1]) * (branches[l] - branches[l - 1]);
   return result;
 }
 
@@ -47,7 +46,7 @@ FN int draw_gate(const Mesh& mesh, int slot, bool any_allowed, float uniform) {
       go_on[l] = log_add(gates[3 * l + COPY], gates[3 * l + NEW]);
       odds[l] = gates[3 * l + STOP] - go_on[l];
     }
-    const float guided = joined(mesh.job, odds, 1);
+    const float guided = joined(mesh.job, odds);
     for (int i = 0; i < STOP; ++i) gate[i] -= go_on[LANES - 1] + log_add(0, guided);
     gate[STOP] = -log_add(0, -guided);
   }
@@ -68,7 +67,7 @@ FN int draw_copy(Mesh& mesh, int place, float uniform) {
   const Job& job = mesh.job;
   Shared& shared = shared_as<Shared>();
   float *scores = mesh.slots(job.scores), *p = mesh.slots(job.p);
-  const float* keys = job.pointer_keys + (long long)mesh.row * 3 * job.max_faces * DIM;
+  const float* keys = mesh.slots(job.pointer_keys, DIM);
   unsigned long long* masses = mesh.masses();
   const Id* slot_vertex = mesh.slots(job.slot_vertex);
   turn_to(mesh, shared.query, place, [&](int i, float y) { shared.turned[i] = y; });
@@ -100,7 +99,7 @@ FN int draw_copy(Mesh& mesh, int place, float uniform) {
   ROLLED
   for (int v = thread(); v < mesh.count; v += THREADS) {
     if (!(flags[v] & ALLOWED)) continue;
-    float logit = logf(Largest::of(float(masses[v] / FIXED) / total, 1e-30f));
+    float logit = logf(Largest::of(float(masses[v]) / FIXED / total, 1e-30f));
     if (EDGES_KNOWN) {
       for (int i = 0; i < 4; ++i) logit += flags[v] & 1u << i ? small[EDGES + i] : 0.f;
       if (open[v] > 0) logit += small[EDGES + 4];
@@ -167,7 +166,7 @@ CALLED void log_p_of_codes(Mesh& mesh, const float* context, int level, float* t
   for (int i = thread(); i < CODES; i += THREADS) {
     float branches[LANES];
     for (int l = 0; l < LANES; ++l) branches[l] = shared.logits[l * CODES + i] - totals[l];
-    to[i] = joined(job, branches, 1);
+    to[i] = joined(job, branches);
   }
   meet();
 }

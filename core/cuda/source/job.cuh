@@ -40,12 +40,14 @@ struct Mesh {
   Filters filters;
   Closing closing;
 
-  FN_MEMBER Id* slots(Id* of) const { return of + (long long)row * 3 * job.max_faces; }
-  FN_MEMBER float* slots(float* of) const { return of + (long long)row * 3 * job.max_faces; }
-  FN_MEMBER Id* faces() const { return job.faces + (long long)row * 3 * job.max_faces; }
+  // The mesh's own part of what has so many numbers a slot, or a vertex, of which there are no more.
+  template <class T> FN_MEMBER T* slots(T* of, int numbers = 1) const {
+    return of + (long long)row * 3 * job.max_faces * numbers;
+  }
+  FN_MEMBER Id* faces() const { return slots(job.faces); }
   FN_MEMBER Id* keys() const { return slots(job.vertex_keys); }
-  FN_MEMBER float* points() const { return job.points + (long long)row * 9 * job.max_faces; }
-  FN_MEMBER Id* codes() const { return job.codes + (long long)row * 3 * job.max_faces * 3; }
-  FN_MEMBER unsigned* flags() const { return job.flags + (long long)row * 3 * job.max_faces; }
-  FN_MEMBER unsigned long long* masses() const { return job.masses + (long long)row * 3 * job.max_faces; }
+  FN_MEMBER float* points() const { return slots(job.points, 3); }
+  FN_MEMBER Id* codes() const { return slots(job.codes, 3); }
+  FN_MEMBER unsigned* flags() const { return slots(job.flags); }
+  FN_MEMBER unsigned long long* masses() const { return slots(job.masses); }
 };

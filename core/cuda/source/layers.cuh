@@ -6,7 +6,7 @@
 
 constexpr float EPSILON = 1.1920929e-07f;  // of float32, as PyTorch's norm has it
 
-// Four numbers, and eight weights, that lie together from a multiple of 16 bytes on (weights in float32: of 32).
+// Four numbers, and eight weights, that lie together from a multiple of 16 bytes on.
 struct alignas(16) Four {
   float of[4];
 };

@@ -34,7 +34,7 @@ FN void read_vertex(Mesh& mesh, int slot, int place) {
   Shared& shared = shared_as<Shared>();
   const int vertex = mesh.face[slot];
   const Id* codes = mesh.codes() + 3 * vertex;
-  const long long at = (long long)mesh.row * 3 * job.max_faces + vertex;
+  const float* sums = mesh.slots(job.sums, DIM) + vertex * DIM;
   if (thread() == 0) mesh.slots(job.slot_vertex)[place] = vertex;
   ROLLED
   for (int i = thread(); i < DIM; i += THREADS) {
@@ -42,8 +42,8 @@ FN void read_vertex(Mesh& mesh, int slot, int place) {
     for (int level = 0; level < 3; ++level) x += job.floats[VERTEX_TABLES + (level * CODES + codes[level]) * DIM + i];
     shared.plain[slot * DIM + i] = x;
     if (NEIGHBOURS_KNOWN) {
-      const long long faces = job.around[at];
-      shared.around[i] = job.sums[at * DIM + i] / float(faces ? 3 * faces : 1);
+      const long long faces = mesh.slots(job.around)[vertex];
+      shared.around[i] = sums[i] / float(faces ? 3 * faces : 1);
       shared.around[DIM + i] = x;
     } else {
       shared.read[slot * DIM + i] = x;
@@ -69,7 +69,7 @@ FN void read_vertex(Mesh& mesh, int slot, int place) {
     shared.key[row] = y;
   });
   meet();
-  float* to = job.pointer_keys + ((long long)mesh.row * 3 * job.max_faces + place) * DIM;
+  float* to = mesh.slots(job.pointer_keys, DIM) + place * DIM;
   turn_to(mesh, shared.key, place, [&](int i, float y) { to[i] = y; });
 }
 
@@ -78,15 +78,15 @@ FN void end_face(Mesh& mesh) {
   const Job& job = mesh.job;
   Shared& shared = shared_as<Shared>();
   add_face(mesh);
-  ROLLED
-  for (int i = thread(); i < DIM; i += THREADS) {
-    if (!NEIGHBOURS_KNOWN) break;
-    const float sum = shared.plain[i] + shared.plain[DIM + i] + shared.plain[2 * DIM + i];
-    for (int slot = 0; slot < 3; ++slot)
-      job.sums[((long long)mesh.row * 3 * job.max_faces + mesh.face[slot]) * DIM + i] += sum;
+  if (NEIGHBOURS_KNOWN) {
+    ROLLED
+    for (int i = thread(); i < DIM; i += THREADS) {
+      const float sum = shared.plain[i] + shared.plain[DIM + i] + shared.plain[2 * DIM + i];
+      for (int slot = 0; slot < 3; ++slot) mesh.slots(job.sums, DIM)[mesh.face[slot] * DIM + i] += sum;
+    }
+    if (thread() == 0)
+      for (int slot = 0; slot < 3; ++slot) mesh.slots(job.around)[mesh.face[slot]] += 1;
   }
-  if (NEIGHBOURS_KNOWN && thread() == 0)
-    for (int slot = 0; slot < 3; ++slot) mesh.slots(job.around)[mesh.face[slot]] += 1;
   ROLLED
   for (int v = thread(); v < mesh.count; v += THREADS) mesh.slots(job.dead_ends)[v] = 0;
   product<1, 3 * DIM>(job.weights + MERGE, DIM, shared.read, 0, [&](int, int row, float y) {
